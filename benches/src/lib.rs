@@ -1,0 +1,1 @@
+//! The flows that someone waits for, measured against peers.
