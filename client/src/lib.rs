@@ -1,1 +1,11 @@
-//! x
+//! The client of larder: publishes, installs, verifies, runs and identifies.
+//!
+//! `commands/` turns arguments into calls of the library and prints what comes of them; nothing
+//! else here prints. `plan` decides without touching anything, `install` carries out.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod progress;
+pub mod remote;
