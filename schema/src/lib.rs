@@ -1,4 +1,6 @@
 //! The vocabulary of larder.
+#[cfg(feature = "archive")]
+pub mod archive;
 pub mod checksum;
 pub mod contents;
 mod text;
