@@ -1,10 +1,71 @@
-//! The vocabulary of larder.
+//! The vocabulary of larder, a content-addressed registry for binary packages.
+//!
+//! No I/O, no async, no clock: what things are called, how they are written, which documents there
+//! are and how they are digested. Server and client both speak it, so they cannot disagree.
+//!
+//! | word | type |
+//! |---|---|
+//! | product, a named piece of software | [`ProductName`] |
+//! | version, `M.n.p` | [`Version`]; of a distribution [`DistributionVersion`] |
+//! | bID and build name, `17.0.1-b8466` | [`BuildId`], [`BuildName`], [`BuildRef`], [`BuildKey`] |
+//! | platform, `linux-x86_64` | [`Platform`] |
+//! | checksum, of bytes or of a tree | [`Checksum`], [`Sha256`], [`Blake3`], [`TreeChecksum`] |
+//! | requirement, which versions will do | [`Requirement`] |
+//! | build record | [`Build`] |
+//! | contents of an archive | [`Entry`], [`EntryPath`], [`contents::tree_checksum`] |
+//! | distribution | [`Distribution`] |
+//! | closure, in which every run dependency is met | [`closure::Closure`] |
+//! | problem, an answer that says no | [`Problem`], [`ProblemKind`] |
+//!
+//! From a checksum to a distribution:
+//!
+//! ```
+//! use larder_schema::{Build, Distribution, Sha256};
+//!
+//! let sum = Sha256::of(b"the bytes of the archive");
+//! let build: Build = serde_json::from_value(serde_json::json!({
+//!     "product": "afw", "version": "17.0.1", "build": "b8466", "platform": "linux-x86_64",
+//!     "archive": {"sha256": sum, "name": "afw-17.0.1-b8466-linux-x86_64.tar.zst"}
+//! }))
+//! .unwrap();
+//! let distribution: Distribution = serde_json::from_value(serde_json::json!({
+//!     "name": "lsst_distrib", "version": "17.0.1", "platform": "linux-x86_64",
+//!     "builds": [{"product": "afw", "build": build.name(), "platform": build.platform}]
+//! }))
+//! .unwrap();
+//! assert_eq!(distribution.fault(), None);
+//! assert_eq!(distribution.digest().unwrap(), distribution.in_order().digest().unwrap());
+//! ```
+
+pub mod api;
 #[cfg(feature = "archive")]
 pub mod archive;
+pub mod build;
+pub mod canonical;
 pub mod checksum;
+pub mod closure;
 pub mod contents;
-mod text;
+pub mod distribution;
+pub mod needs;
+pub mod platform;
+pub mod problem;
+pub mod product;
+pub mod record;
+pub mod requirement;
+pub mod text;
+pub mod version;
 
+pub use build::{BuildId, BuildKey, BuildName, BuildRef};
 pub use checksum::{Blake3, Checksum, Digest, Hasher, Sha256, Sums, TreeChecksum};
 pub use contents::{Entry, EntryKind, EntryPath};
+pub use distribution::{Context, Distribution, Listed, Stage};
+pub use needs::Need;
+pub use platform::Platform;
+pub use problem::{Problem, ProblemKind};
+pub use product::{Label, ProductName};
+pub use record::{Archive, ArchiveName, Build, Dependency, DependencyKind, Role};
+pub use requirement::Requirement;
+pub use text::{Revision, Text, Timestamp, Url};
+pub use version::{DistributionVersion, Version};
+
 pub(crate) use text::shown;

@@ -1,0 +1,353 @@
+//! What one build is called: its bID, its build name, and the key of a build.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::Platform;
+use crate::product::{ParseProductNameError, ProductName};
+use crate::version::{ParseVersionError, Version};
+
+/// What the build tool calls one build, such as `b8466` (DMTN-106 §3.3.2).
+///
+/// `[A-Za-z0-9]{1,64}`, but no zero-padded number (`b007`): one build has one spelling.
+///
+/// ```
+/// use larder_schema::BuildId;
+///
+/// let (b9, b10): (BuildId, BuildId) = ("b9".parse().unwrap(), "b10".parse().unwrap());
+/// assert_eq!(b9.count(&b10), Some(std::cmp::Ordering::Less));
+/// assert!("b007".parse::<BuildId>().is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BuildId(String);
+
+/// A text is no bID.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseBuildIdError {
+    /// A number with zeros in front.
+    #[error(
+        "the build id `{text}` is a zero-padded number; drop the zeros, or put a letter after it \
+         (`{text}a`)"
+    )]
+    Padded {
+        /// The text as given.
+        text: String,
+    },
+    /// Run and attempt with a dash between them, as some CI systems have it.
+    #[error("the build id `{text}` has a dash in it; write `{mended}` (`${{RUN}}a${{ATTEMPT}}`)")]
+    RunAttempt {
+        /// The text as given.
+        text: String,
+        /// The same with an `a` in place of the dash.
+        mended: String,
+    },
+    /// Anything else.
+    #[error("`{text}` is no build id: 1 to 64 letters and digits, such as `b8466` or `42`")]
+    Malformed {
+        /// The text as given.
+        text: String,
+    },
+}
+
+impl FromStr for BuildId {
+    type Err = ParseBuildIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let good =
+            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !good {
+            return Err(match text.split_once('-') {
+                Some((run, attempt)) if is_number(run) && is_number(attempt) => {
+                    ParseBuildIdError::RunAttempt {
+                        text: crate::shown(text),
+                        mended: format!("{run}a{attempt}"),
+                    }
+                }
+                _ => ParseBuildIdError::Malformed { text: crate::shown(text) },
+            });
+        }
+        let digits = text.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if digits.len() > 1 && digits.starts_with('0') && is_number(digits) {
+            return Err(ParseBuildIdError::Padded { text: text.to_owned() });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+crate::text_serde!(BuildId);
+
+/// A bID as people count: letters then a number, or a number, letters and a number.
+struct Counted<'a> {
+    before: &'a str,
+    letters: &'a str,
+    after: &'a str,
+}
+
+impl BuildId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Which of two ids counts higher, or `None` when only the order of publication can tell.
+    ///
+    /// Ids compare by their numbers when their letters are the same: `b9 < b10`, `99a1 < 100a1`.
+    pub fn count(&self, other: &Self) -> Option<Ordering> {
+        if self == other {
+            return Some(Ordering::Equal);
+        }
+        let (one, two) = (self.counted()?, other.counted()?);
+        let alike = one.letters == two.letters && one.before.is_empty() == two.before.is_empty();
+        alike.then(|| {
+            number_order(one.before, two.before).then_with(|| number_order(one.after, two.after))
+        })
+    }
+
+    fn counted(&self) -> Option<Counted<'_>> {
+        let text = self.0.as_str();
+        let is_digit = |c: char| c.is_ascii_digit();
+        let (before, rest) = text.split_at(text.find(|c| !is_digit(c)).unwrap_or(0));
+        let (letters, after) = rest.split_at(rest.find(is_digit)?);
+        let one_letter_between = before.is_empty() || letters.len() == 1;
+        (is_number(after) && one_letter_between).then_some(Counted { before, letters, after })
+    }
+}
+
+/// Numbers of any length: the longer is higher, since none is padded but those after a letter.
+fn number_order(one: &str, two: &str) -> Ordering {
+    let (one, two) = (one.trim_start_matches('0'), two.trim_start_matches('0'));
+    one.len().cmp(&two.len()).then_with(|| one.cmp(two))
+}
+
+/// The name of a build: `<M>.<n>.<p>-<bID>` (DMTN-106 §3.3.2).
+///
+/// Never given whole to a semver library, which would read the bID as a pre-release.
+///
+/// ```
+/// use larder_schema::BuildName;
+///
+/// let name: BuildName = "17.0.1-b8466".parse().unwrap();
+/// assert_eq!(name.version.to_string(), "17.0.1");
+/// assert_eq!(name.build.to_string(), "b8466");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BuildName {
+    /// `M.n.p`.
+    pub version: Version,
+    /// What the build tool calls it.
+    pub build: BuildId,
+}
+
+/// A text is no build name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseBuildNameError {
+    /// There is no dash.
+    #[error("`{text}` is no build name: write version, dash and build id, such as `17.0.1-b8466`")]
+    NoBuildId {
+        /// The text as given.
+        text: String,
+    },
+    /// The part before the dash is no version.
+    #[error(transparent)]
+    Version(#[from] ParseVersionError),
+    /// The part after the dash is no bID.
+    #[error(transparent)]
+    BuildId(#[from] ParseBuildIdError),
+}
+
+impl FromStr for BuildName {
+    type Err = ParseBuildNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (version, build) = text
+            .split_once('-')
+            .ok_or_else(|| ParseBuildNameError::NoBuildId { text: crate::shown(text) })?;
+        Ok(Self { version: version.parse()?, build: build.parse()? })
+    }
+}
+
+impl fmt::Display for BuildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.version, self.build)
+    }
+}
+
+impl fmt::Debug for BuildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+crate::text_serde!(BuildName);
+
+impl BuildName {
+    /// Whether this build is older or newer than `other`, given the order of publication.
+    ///
+    /// `seq` and `other_seq` are the server's numbers of the two builds: they decide where version
+    /// and bID cannot.
+    pub fn age(&self, seq: u64, other: &Self, other_seq: u64) -> Ordering {
+        self.version
+            .cmp(&other.version)
+            .then_with(|| self.build.count(&other.build).unwrap_or(seq.cmp(&other_seq)))
+    }
+}
+
+/// A product at a build name, without its platform: `afw@17.0.1-b8466`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BuildRef {
+    /// The product.
+    pub product: ProductName,
+    /// The build name.
+    pub build: BuildName,
+}
+
+/// A text names no build.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` names no build: write product, `@` and build name, such as `afw@17.0.1-b8466`")]
+pub struct ParseBuildRefError {
+    text: String,
+    #[source]
+    source: Option<BuildRefFault>,
+}
+
+/// Which part of a build reference was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildRefFault {
+    /// The part before the `@`.
+    #[error(transparent)]
+    Product(#[from] ParseProductNameError),
+    /// The part after it.
+    #[error(transparent)]
+    Build(#[from] ParseBuildNameError),
+}
+
+impl FromStr for BuildRef {
+    type Err = ParseBuildRefError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = |source| ParseBuildRefError { text: crate::shown(text), source };
+        let (product, build) = text.split_once('@').ok_or_else(|| refused(None))?;
+        let product =
+            product.parse().map_err(|error| refused(Some(BuildRefFault::Product(error))))?;
+        let build = build.parse().map_err(|error| refused(Some(BuildRefFault::Build(error))))?;
+        Ok(Self { product, build })
+    }
+}
+
+impl fmt::Display for BuildRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.product, self.build)
+    }
+}
+
+impl fmt::Debug for BuildRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+crate::text_serde!(BuildRef);
+
+/// The key of a build: no two builds share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct BuildKey {
+    /// The product.
+    pub product: ProductName,
+    /// The build name.
+    pub build: BuildName,
+    /// The platform it runs on.
+    pub platform: Platform,
+}
+
+impl fmt::Display for BuildKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} for {}", self.product, self.build, self.platform)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(one: &str, two: &str) -> Option<Ordering> {
+        one.parse::<BuildId>().unwrap().count(&two.parse().unwrap())
+    }
+
+    #[test]
+    fn ids_are_ordered_as_people_count() {
+        assert_eq!(order("b9", "b10"), Some(Ordering::Less));
+        assert_eq!(order("99a1", "100a1"), Some(Ordering::Less));
+        assert_eq!(order("100a2", "100a10"), Some(Ordering::Less));
+        assert_eq!(order("9", "10"), Some(Ordering::Less));
+        let (long, longer) = ("b1".to_owned() + &"0".repeat(40), "b1".to_owned() + &"0".repeat(41));
+        assert_eq!(order(&long, &longer), Some(Ordering::Less));
+    }
+
+    #[test]
+    fn ids_with_other_letters_are_ordered_by_publication() {
+        assert_eq!(order("b9", "c10"), None);
+        assert_eq!(order("b9", "9"), None);
+        assert_eq!(order("1ab2", "1ab3"), None);
+        let (one, two): (BuildName, BuildName) =
+            ("1.0.0-x".parse().unwrap(), "1.0.0-a".parse().unwrap());
+        assert_eq!(one.age(1, &two, 2), Ordering::Less);
+        assert_eq!(one.age(3, &two, 2), Ordering::Greater);
+    }
+
+    #[test]
+    fn padded_numbers_get_a_hint() {
+        for text in ["b007", "007", "b00"] {
+            let refusal = text.parse::<BuildId>().unwrap_err().to_string();
+            assert!(refusal.contains(&format!("`{text}a`")), "{refusal}");
+        }
+        for text in ["0", "b0", "b007a", "007a", "deadbeef01x"] {
+            assert!(text.parse::<BuildId>().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn run_and_attempt_get_a_hint() {
+        let refusal = "4711-2".parse::<BuildId>().unwrap_err().to_string();
+        assert!(refusal.contains("`4711a2`"), "{refusal}");
+    }
+
+    #[test]
+    fn build_names_are_split_before_they_are_read() {
+        assert!("17.0.1".parse::<BuildName>().is_err());
+        assert!("17.0.1-b1-2".parse::<BuildName>().is_err());
+        assert!("17.01.1-b1".parse::<BuildName>().is_err());
+        let build: BuildRef = "afw@17.0.1-b8466".parse().unwrap();
+        assert_eq!(build.to_string(), "afw@17.0.1-b8466");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn counting_is_an_order(one in "[a-c]?[1-9]?[ab]?[0-9]{1,3}", two in "[a-c]?[1-9]?[ab]?[0-9]{1,3}") {
+            if let (Ok(one), Ok(two)) = (one.parse::<BuildId>(), two.parse::<BuildId>()) {
+                let back = two.count(&one).map(Ordering::reverse);
+                proptest::prop_assert_eq!(one.count(&two), back);
+                proptest::prop_assert_eq!(one.to_string().parse::<BuildId>().unwrap(), one);
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Closures: sets of builds in which every run dependency is met.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::build::BuildName;
+use crate::product::ProductName;
+use crate::record::{Abi, Build, Dependency};
+use crate::requirement::Requirement;
+
+/// A run dependency that a set of builds does not meet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct Unmet {
+    /// How one comes to it: products from a root to the one that needs it.
+    pub chain: Vec<ProductName>,
+    /// The build that needs it.
+    pub needed_by: BuildName,
+    /// What is needed.
+    pub product: ProductName,
+    /// Which versions will do.
+    pub requirement: Requirement,
+    /// What is there instead, if anything.
+    pub found: Option<BuildName>,
+}
+
+impl Unmet {
+    fn sentence(&self) -> String {
+        let chain: Vec<&str> = self.chain.iter().map(ProductName::as_str).collect();
+        let found = match &self.found {
+            Some(found) => format!("but `{}@{found}` is there", self.product),
+            None => "which is not there".to_owned(),
+        };
+        format!(
+            "`{}` at {} needs `{} {}`, {found}",
+            chain.join("` → `"),
+            self.needed_by,
+            self.product,
+            self.requirement
+        )
+    }
+}
+
+/// The builds of one closure, found by product.
+#[derive(Debug)]
+pub struct Closure<'a> {
+    builds: BTreeMap<&'a ProductName, &'a Build>,
+}
+
+impl<'a> Closure<'a> {
+    /// Looks at `builds`, of which no two are of one product.
+    pub fn of(builds: impl IntoIterator<Item = &'a Build>) -> Self {
+        Self { builds: builds.into_iter().map(|build| (&build.product, build)).collect() }
+    }
+
+    /// The products that no other build of the closure needs, by name.
+    ///
+    /// Of builds that need each other in a circle with nothing above it, the first by name counts.
+    pub fn roots(&self) -> Vec<ProductName> {
+        let needed: HashSet<&ProductName> = self
+            .builds
+            .values()
+            .flat_map(|build| build.run_dependencies().map(|needed| &needed.product))
+            .collect();
+        let mut roots: Vec<&ProductName> =
+            self.builds.keys().copied().filter(|product| !needed.contains(product)).collect();
+        let mut reached = HashSet::new();
+        roots.iter().for_each(|root| self.reach(root, &mut reached));
+        for product in self.builds.keys() {
+            if !reached.contains(product) {
+                self.reach(product, &mut reached);
+                roots.push(product);
+            }
+        }
+        roots.sort();
+        roots.into_iter().cloned().collect()
+    }
+
+    fn reach(&self, from: &'a ProductName, reached: &mut HashSet<&'a ProductName>) {
+        let mut open = vec![from];
+        while let Some(product) = open.pop() {
+            if reached.insert(product)
+                && let Some(build) = self.builds.get(product)
+            {
+                open.extend(build.run_dependencies().map(|needed| &needed.product));
+            }
+        }
+    }
+
+    /// The run dependencies that are not met, by the product that needs them.
+    pub fn unmet(&self) -> Vec<Unmet> {
+        let chains = self.chains();
+        let mut unmet = Vec::new();
+        for build in self.builds.values() {
+            for needed in build.run_dependencies().filter(|needed| !self.meets(needed)) {
+                unmet.push(Unmet {
+                    chain: chain_to(&chains, &build.product),
+                    needed_by: build.name(),
+                    product: needed.product.clone(),
+                    requirement: needed.requirement.clone(),
+                    found: self.builds.get(&needed.product).map(|found| found.name()),
+                });
+            }
+        }
+        unmet
+    }
+
+    fn meets(&self, needed: &Dependency) -> bool {
+        self.builds.get(&needed.product).is_some_and(|found| {
+            let version = needed.requirement.matches(&found.version);
+            let against = needed.built_against.as_ref().map(|against| &against.build);
+            // A build whose ABI is exact serves only those that were built against it.
+            let abi =
+                found.abi == Abi::Semver || against.is_none_or(|build| *build == found.name());
+            version && abi
+        })
+    }
+
+    /// For each product the one through which it was reached first from a root, breadth first.
+    fn chains(&self) -> HashMap<ProductName, Option<ProductName>> {
+        let mut through: HashMap<ProductName, Option<ProductName>> = HashMap::new();
+        let mut layer: Vec<(ProductName, Option<ProductName>)> =
+            self.roots().into_iter().map(|root| (root, None)).collect();
+        while !layer.is_empty() {
+            let mut next = Vec::new();
+            for (product, from) in layer {
+                if through.contains_key(&product) {
+                    continue;
+                }
+                if let Some(build) = self.builds.get(&product) {
+                    let needs = build.run_dependencies().map(|needed| &needed.product);
+                    next.extend(needs.map(|needed| (needed.clone(), Some(product.clone()))));
+                }
+                through.insert(product, from);
+            }
+            layer = next;
+        }
+        through
+    }
+
+    /// The builds so that each comes after those that it needs; ties go by name, circles are cut.
+    pub fn in_install_order(&self) -> Vec<&'a Build> {
+        let mut order = Vec::with_capacity(self.builds.len());
+        let mut seen = HashSet::new();
+        for product in self.builds.keys() {
+            self.visit(product, &mut seen, &mut order);
+        }
+        order
+    }
+
+    /// Depth first without recursion: a closure may be deeper than a stack.
+    fn visit(
+        &self,
+        from: &'a ProductName,
+        seen: &mut HashSet<&'a ProductName>,
+        order: &mut Vec<&'a Build>,
+    ) {
+        let mut open = vec![(from, false)];
+        while let Some((product, done)) = open.pop() {
+            let Some(build) = self.builds.get(product) else { continue };
+            if done {
+                order.push(build);
+            } else if seen.insert(product) {
+                open.push((product, true));
+                let mut needs: Vec<&ProductName> =
+                    build.run_dependencies().map(|needed| &needed.product).collect();
+                needs.sort_by(|one, two| two.cmp(one));
+                open.extend(needs.into_iter().map(|needed| (needed, false)));
+            }
+        }
+    }
+}
+
+fn chain_to(
+    through: &HashMap<ProductName, Option<ProductName>>,
+    product: &ProductName,
+) -> Vec<ProductName> {
+    let mut chain = vec![product.clone()];
+    while let Some(Some(from)) = chain.last().and_then(|last| through.get(last)) {
+        chain.push(from.clone());
+    }
+    chain.reverse();
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(product: &str, version: &str, needs: &[(&str, &str)]) -> Build {
+        let needs: Vec<_> = needs
+            .iter()
+            .map(|(product, requirement)| {
+                serde_json::json!({"product": product, "requirement": requirement})
+            })
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "product": product, "version": version, "build": "b1", "platform": "any",
+            "archive": null, "dependencies": needs
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_unmet_dependency_is_named_with_its_chain() {
+        let builds = [
+            build("apps", "1.0.0", &[("afw", "^1.0")]),
+            build("afw", "1.0.0", &[("log", "^2.0")]),
+            build("log", "1.0.0", &[("base", "*")]),
+        ];
+
+        let unmet = Closure::of(&builds).unmet();
+
+        let sentences: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            sentences,
+            [
+                "`apps` → `afw` at 1.0.0-b1 needs `log ^2.0`, but `log@1.0.0-b1` is there",
+                "`apps` → `afw` → `log` at 1.0.0-b1 needs `base *`, which is not there",
+            ]
+        );
+    }
+
+    #[test]
+    fn install_order_puts_what_is_needed_first() {
+        let builds = [
+            build("a", "1.0.0", &[("b", "*"), ("c", "*")]),
+            build("b", "1.0.0", &[("c", "*")]),
+            build("c", "1.0.0", &[("a", "*")]),
+        ];
+        let order: Vec<_> = Closure::of(&builds)
+            .in_install_order()
+            .iter()
+            .map(|build| build.product.to_string())
+            .collect();
+        assert_eq!(order, ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn roots_are_what_nothing_needs_and_one_of_each_circle() {
+        let builds = [
+            build("apps", "1.0.0", &[("afw", "*")]),
+            build("afw", "1.0.0", &[]),
+            build("x", "1.0.0", &[("y", "*")]),
+            build("y", "1.0.0", &[("x", "*")]),
+        ];
+        let roots: Vec<String> =
+            Closure::of(&builds).roots().iter().map(ToString::to_string).collect();
+        assert_eq!(roots, ["apps", "x"]);
+        assert_eq!(Closure::of(&builds).unmet(), []);
+    }
+
+    #[test]
+    fn an_exact_abi_serves_only_what_was_built_against_it() {
+        let mut log = build("log", "1.0.0", &[]);
+        log.abi = Abi::Exact;
+        let mut afw = build("afw", "1.0.0", &[("log", "*")]);
+        let against = |name: &str| {
+            Some(serde_json::from_value(serde_json::json!({ "build": name })).unwrap())
+        };
+        afw.dependencies[0].built_against = against("1.0.0-b1");
+        assert_eq!(Closure::of([&log, &afw]).unmet(), []);
+        afw.dependencies[0].built_against = against("1.0.0-b2");
+        assert_eq!(Closure::of([&log, &afw]).unmet().len(), 1);
+    }
+}

@@ -1,0 +1,802 @@
+//! The build record: what is known of one binary package (DMTN-106 §2.3).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::build::{BuildId, BuildKey, BuildName};
+use crate::canonical::{self, CanonicalError};
+use crate::checksum::{Blake3, Digest, Sha256, TreeChecksum};
+use crate::contents::EntryPath;
+use crate::needs::Need;
+use crate::platform::Platform;
+use crate::product::ProductName;
+use crate::requirement::Requirement;
+use crate::text::{Revision, Text, Timestamp, Url};
+use crate::version::Version;
+
+/// Fields that this version of larder does not know: refused on publish, kept on read.
+pub type Extra = BTreeMap<String, Value>;
+
+/// One binary package: a product at a build name for a platform, with all that is known of it.
+///
+/// The same shape on the wire, in the catalog and on a user's disk. `tree`, the archive's size and
+/// BLAKE3 and `published` are the server's; they and `built_by` are outside [`Build::digest`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Build {
+    /// The product.
+    pub product: ProductName,
+    /// `M.n.p`.
+    pub version: Version,
+    /// The bID.
+    pub build: BuildId,
+    /// What it runs on.
+    pub platform: Platform,
+    /// The bytes; `null` for a metapackage.
+    #[serde(deserialize_with = "required")]
+    pub archive: Option<Archive>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub role: Role,
+    /// An SPDX expression, or `LicenseRef-…`.
+    #[serde(default = "unknown_license", skip_serializing_if = "is_unknown_license")]
+    pub license: Text,
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Text>,
+    /// The version as its makers spell it, where that is no `M.n.p`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_version: Option<Text>,
+    /// What it was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Which products it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Dependency>,
+    /// The environment that it was built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_in: Option<BuiltIn>,
+    /// What it needs of the host: `glibc`, `python`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub needs: BTreeMap<String, Need>,
+    /// Which other builds of it a dependant may run with.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub abi: Abi,
+    /// Environment variables, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Variable>,
+    /// Console entry points: name to `module:function` (Python).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scripts: BTreeMap<String, Text>,
+    /// A build of a branch or a pull request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+    /// Who built it; outside the digest, so that a retried job makes the same record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_by: Option<BuiltBy>,
+    /// What the archive unpacks to (the server's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeChecksum>,
+    /// When it became visible (the server's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Published>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The bytes of a build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Archive {
+    /// SHA-256 of the archive as published.
+    pub sha256: Sha256,
+    /// Its file name, whose ending tells the format.
+    pub name: ArchiveName,
+    /// Bytes (the server's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// BLAKE3 of the archive (the server's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<Blake3>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The file name of an archive: one part of a path, printable, with an ending that is known.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArchiveName(String);
+
+/// The endings that archives have.
+pub const ARCHIVE_ENDINGS: [&str; 8] =
+    [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".zip", ".whl"];
+
+/// A text is no name of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no archive name: a file name without `/`, ending in .tar, .tar.gz, .tar.xz, \
+     .tar.bz2, .tar.zst, .zip or .whl"
+)]
+pub struct ParseArchiveNameError {
+    text: String,
+}
+
+impl std::str::FromStr for ArchiveName {
+    type Err = ParseArchiveNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ending = ARCHIVE_ENDINGS
+            .iter()
+            .any(|ending| text.strip_suffix(ending).is_some_and(|stem| !stem.is_empty()));
+        let one_part = text.parse::<EntryPath>().is_ok_and(|path| path.parent().is_none());
+        if ending && one_part && !text.contains(['"', '\'']) && !text.starts_with('-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParseArchiveNameError { text: crate::shown(text) })
+        }
+    }
+}
+
+impl std::fmt::Display for ArchiveName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::fmt::Debug for ArchiveName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+crate::text_serde!(ArchiveName);
+
+impl ArchiveName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a build is for (DMTN-106 §2.1).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Needed to run.
+    #[default]
+    Runtime,
+    /// Needed to build others; never in operations.
+    Build,
+    /// Needed to debug; never in operations.
+    Debug,
+    /// Needed to test.
+    Test,
+    /// Documentation.
+    Doc,
+    /// Data.
+    Data,
+}
+
+/// Where the source of a build is: a revision of a repository, or a file with its checksum.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Source {
+    /// The repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Url>,
+    /// Its revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// The tag that the revision had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Text>,
+    /// Whether files differed from the revision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dirty: bool,
+    /// A source file, for what has no revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
+    /// SHA-256 of that file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// One product that a build needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Dependency {
+    /// The product needed.
+    pub product: ProductName,
+    /// Which versions of it will do.
+    pub requirement: Requirement,
+    /// When it is needed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kind: DependencyKind,
+    /// The build of it that was there at build time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_against: Option<BuiltAgainst>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// When a dependency is needed.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum DependencyKind {
+    /// At run time: part of every closure.
+    #[default]
+    Run,
+    /// To build.
+    Build,
+    /// To test.
+    Test,
+}
+
+/// The build of a dependency that was there at build time: a fact, no constraint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct BuiltAgainst {
+    /// Its build name.
+    pub build: BuildName,
+    /// Its archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Digest>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The environment that something was built in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct BuiltIn {
+    /// Its name, such as `rubin-env`.
+    pub name: Text,
+    /// Its version.
+    pub version: Text,
+    /// The digest of its lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Digest>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Which other builds of a product its dependants may run with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Abi {
+    /// Any that their requirement admits.
+    #[default]
+    Semver,
+    /// Only the very build that they were built against.
+    Exact,
+}
+
+/// What a build does to an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Variable {
+    /// Puts paths inside the build in front, in this order.
+    Prepend(Vec<TreePath>),
+    /// Sets it to a text.
+    Set {
+        /// The text.
+        set: Text,
+    },
+}
+
+/// A folder inside a build: `.` for its root, or a path.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TreePath(Option<EntryPath>);
+
+impl std::str::FromStr for TreePath {
+    type Err = crate::contents::ParsePathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "." { Ok(Self(None)) } else { Ok(Self(Some(text.parse()?))) }
+    }
+}
+
+impl std::fmt::Display for TreePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_ref().map_or(".", EntryPath::as_str))
+    }
+}
+
+impl std::fmt::Debug for TreePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+crate::text_serde!(TreePath);
+
+impl TreePath {
+    /// The path below the root, or `None` for the root itself.
+    pub fn below_root(&self) -> Option<&EntryPath> {
+        self.0.as_ref()
+    }
+}
+
+/// Who built something, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct BuiltBy {
+    /// The tool, such as `jenkins`.
+    pub tool: Text,
+    /// Where the run can be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Text>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// When something became visible, and through whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Published {
+    /// When.
+    pub at: Timestamp,
+    /// The name of the token.
+    pub by: Text,
+    /// The server's order of publication.
+    pub seq: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What stands for a licence that nobody gave.
+pub const UNKNOWN_LICENSE: &str = "LicenseRef-unknown";
+
+fn unknown_license() -> Text {
+    UNKNOWN_LICENSE.parse().expect("it is a line of text")
+}
+
+fn is_unknown_license(license: &Text) -> bool {
+    license.as_str() == UNKNOWN_LICENSE
+}
+
+/// Reads a field that may be null but must be there.
+fn required<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
+}
+
+/// Variables that make a shell, a loader or an interpreter run code of the build's choosing.
+const REFUSED_VARIABLES: [&str; 34] = [
+    "BASHOPTS",
+    "BASH_ENV",
+    "CDPATH",
+    "DYLD_FRAMEWORK_PATH",
+    "DYLD_INSERT_LIBRARIES",
+    "EDITOR",
+    "ENV",
+    "GCONV_PATH",
+    "GIT_EXEC_PATH",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GLOBIGNORE",
+    "HOME",
+    "IFS",
+    "LD_AUDIT",
+    "LD_DEBUG_OUTPUT",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PAGER",
+    "PERL5DB",
+    "PERL5OPT",
+    "PROMPT_COMMAND",
+    "PS0",
+    "PS1",
+    "PS2",
+    "PS4",
+    "PYTHONBREAKPOINT",
+    "PYTHONHOME",
+    "PYTHONINSPECT",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONSTARTUP",
+    "RUBYOPT",
+    "SHELL",
+    "SHELLOPTS",
+];
+
+/// Why a record is refused, beyond the form of its fields.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordFault {
+    /// Fields that this version does not know.
+    #[error("unknown fields {}; remove them, or use a newer larder", listed(.fields))]
+    UnknownFields {
+        /// Their paths.
+        fields: Vec<String>,
+    },
+    /// A variable's name is malformed.
+    #[error("`{name}` is no name of a variable: `[A-Z_][A-Z0-9_]*`, at most 128 characters")]
+    VariableName {
+        /// The name.
+        name: String,
+    },
+    /// A variable would run code.
+    #[error("the variable `{name}` makes a shell, a loader or an interpreter run code")]
+    VariableRefused {
+        /// The name.
+        name: String,
+    },
+    /// A name of a script, a need or a parameter is malformed.
+    #[error("`{name}` is no name of a {what}")]
+    Name {
+        /// What it should name.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The source names neither a revision nor a file.
+    #[error("the source has neither a `revision` nor a `url` with its `sha256`")]
+    Source,
+    /// A script's target is no `module:function`.
+    #[error("the script `{name}` points to `{target}`; it must be `module:function`")]
+    Script {
+        /// The script.
+        name: String,
+        /// Its target.
+        target: String,
+    },
+    /// Two dependencies of one kind on one product.
+    #[error("`{product}` stands twice among the dependencies of kind {kind:?}; join them with `,`")]
+    TwiceNeeded {
+        /// The product.
+        product: ProductName,
+        /// The kind.
+        kind: DependencyKind,
+    },
+    /// More of something than a record may hold.
+    #[error("a record holds at most {most} {what}, not {count}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// It needs itself.
+    #[error("`{product}` depends on itself")]
+    SelfDependency {
+        /// The product.
+        product: ProductName,
+    },
+}
+
+fn listed(fields: &[String]) -> String {
+    fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The most entries that any list or map of a record may have.
+pub const MAX_RECORD_ITEMS: usize = 2000;
+
+impl Build {
+    /// The build's name, `17.0.1-b8466`.
+    pub fn name(&self) -> BuildName {
+        BuildName { version: self.version, build: self.build.clone() }
+    }
+
+    /// The build's key.
+    pub fn key(&self) -> BuildKey {
+        BuildKey {
+            product: self.product.clone(),
+            build: self.name(),
+            platform: self.platform.clone(),
+        }
+    }
+
+    /// The dependencies that every closure must meet.
+    pub fn run_dependencies(&self) -> impl Iterator<Item = &Dependency> {
+        self.dependencies.iter().filter(|needed| needed.kind == DependencyKind::Run)
+    }
+
+    /// The digest of the record: without what the server adds and without `built_by`.
+    pub fn digest(&self) -> Result<Digest, CanonicalError> {
+        canonical::digest(&self.digested())
+    }
+
+    /// The part of the record that is digested, its sets in order.
+    pub fn digested(&self) -> Self {
+        let mut record = self.clone();
+        record.tree = None;
+        record.published = None;
+        record.built_by = None;
+        if let Some(archive) = &mut record.archive {
+            archive.size = None;
+            archive.blake3 = None;
+        }
+        record.dependencies.sort_by(|one, two| {
+            (&one.product, one.kind, &one.requirement).cmp(&(
+                &two.product,
+                two.kind,
+                &two.requirement,
+            ))
+        });
+        record
+    }
+
+    /// What is wrong with the record, beyond the form of its fields; for a publisher's record.
+    pub fn fault(&self) -> Option<RecordFault> {
+        let unknown = self.unknown_fields();
+        if !unknown.is_empty() {
+            return Some(RecordFault::UnknownFields { fields: unknown });
+        }
+        self.size_fault()
+            .or_else(|| self.dependency_fault())
+            .or_else(|| self.source.as_ref().and_then(Source::fault))
+            .or_else(|| self.variables.keys().find_map(|name| variable_fault(name)))
+            .or_else(|| self.scripts.iter().find_map(|(name, target)| script_fault(name, target)))
+            .or_else(|| self.needs.keys().find_map(|name| name_fault("need", name)))
+    }
+
+    fn size_fault(&self) -> Option<RecordFault> {
+        let parameters = self.built_by.as_ref().map_or(0, |by| by.parameters.len());
+        let counts = [
+            ("dependencies", self.dependencies.len()),
+            ("variables", self.variables.len()),
+            ("scripts", self.scripts.len()),
+            ("needs", self.needs.len()),
+            ("parameters", parameters),
+        ];
+        counts
+            .into_iter()
+            .find(|(_, count)| *count > MAX_RECORD_ITEMS)
+            .map(|(what, count)| RecordFault::TooMany { what, count, most: MAX_RECORD_ITEMS })
+    }
+
+    fn dependency_fault(&self) -> Option<RecordFault> {
+        let mut seen = std::collections::HashSet::new();
+        self.dependencies.iter().find_map(|needed| {
+            if needed.product == self.product && needed.kind == DependencyKind::Run {
+                return Some(RecordFault::SelfDependency { product: self.product.clone() });
+            }
+            (!seen.insert((&needed.product, needed.kind))).then(|| RecordFault::TwiceNeeded {
+                product: needed.product.clone(),
+                kind: needed.kind,
+            })
+        })
+    }
+
+    fn unknown_fields(&self) -> Vec<String> {
+        let mut fields: Vec<String> = self.extra.keys().cloned().collect();
+        let mut add = |place: &str, extra: &Extra| {
+            fields.extend(extra.keys().map(|name| format!("{place}.{name}")));
+        };
+        if let Some(archive) = &self.archive {
+            add("archive", &archive.extra);
+        }
+        if let Some(source) = &self.source {
+            add("source", &source.extra);
+        }
+        if let Some(built_in) = &self.built_in {
+            add("built_in", &built_in.extra);
+        }
+        if let Some(built_by) = &self.built_by {
+            add("built_by", &built_by.extra);
+        }
+        for needed in &self.dependencies {
+            add("dependencies", &needed.extra);
+            if let Some(against) = &needed.built_against {
+                add("dependencies.built_against", &against.extra);
+            }
+        }
+        fields
+    }
+}
+
+impl Source {
+    fn fault(&self) -> Option<RecordFault> {
+        let file = self.url.is_some() && self.sha256.is_some();
+        (self.revision.is_none() && !file).then_some(RecordFault::Source)
+    }
+}
+
+fn variable_fault(name: &str) -> Option<RecordFault> {
+    let good = (1..=128).contains(&name.len())
+        && !name.as_bytes()[0].is_ascii_digit()
+        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    if !good {
+        return Some(RecordFault::VariableName { name: crate::shown(name) });
+    }
+    let refused = REFUSED_VARIABLES.contains(&name) || name.starts_with("BASH_FUNC_");
+    refused.then(|| RecordFault::VariableRefused { name: name.to_owned() })
+}
+
+fn name_fault(what: &'static str, name: &str) -> Option<RecordFault> {
+    let good = (1..=128).contains(&name.len())
+        && name.as_bytes()[0].is_ascii_alphanumeric()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte));
+    (!good).then(|| RecordFault::Name { what, name: crate::shown(name) })
+}
+
+fn script_fault(name: &str, target: &Text) -> Option<RecordFault> {
+    let dotted = |text: &str| {
+        text.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+        })
+    };
+    let good = target
+        .as_str()
+        .split_once(':')
+        .is_some_and(|(module, function)| dotted(module) && dotted(function));
+    name_fault("script", name).or_else(|| {
+        (!good).then(|| RecordFault::Script {
+            name: name.to_owned(),
+            target: crate::shown(target.as_str()),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The record of the contract, section 2.
+    fn afw() -> Value {
+        json!({
+            "product": "afw", "version": "17.0.1", "build": "b8466", "platform": "linux-x86_64",
+            "archive": {"sha256": Sha256::of(b"afw"), "name": "afw-17.0.1-b8466-linux-x86_64.tar.zst"},
+            "role": "runtime", "license": "GPL-3.0-or-later", "summary": "images",
+            "source": {"repository": "https://example.org/afw", "revision": "a".repeat(40),
+                       "tag": "17.0.1", "dirty": false},
+            "dependencies": [{"product": "log", "requirement": "^17.0", "kind": "run",
+                "built_against": {"build": "17.0.0-b8460", "archive": Digest::of(b"log")}},
+                {"product": "base", "requirement": "*"}],
+            "built_in": {"name": "rubin-env", "version": "12.1.0", "lock": Digest::of(b"lock")},
+            "needs": {"glibc": ">=2.28", "python": "3.11.*"}, "abi": "semver",
+            "variables": {"PATH": ["bin"], "PYTHONPATH": ["python", "."], "X": {"set": "text"}},
+            "scripts": {"butler": "lsst.daf.butler.cli.butler:main"}, "test": false,
+            "built_by": {"tool": "jenkins", "url": "https://example.org/42",
+                         "at": "2026-11-23T06:00:00Z", "parameters": {"REFS": "w.2026.47"}}
+        })
+    }
+
+    fn read(value: Value) -> Build {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn with(change: impl FnOnce(&mut Value)) -> Build {
+        let mut value = afw();
+        change(&mut value);
+        read(value)
+    }
+
+    #[test]
+    fn a_record_reads_back_and_has_no_fault() {
+        let build = read(afw());
+
+        assert_eq!(build.fault(), None);
+        assert_eq!(read(serde_json::to_value(&build).unwrap()), build);
+        assert_eq!(build.key().to_string(), "afw@17.0.1-b8466 for linux-x86_64");
+    }
+
+    #[test]
+    fn the_digest_does_not_see_what_the_server_adds_nor_the_order_of_sets() {
+        let digest = read(afw()).digest().unwrap();
+        let other = with(|record| {
+            record["built_by"]["url"] = json!("https://example.org/43");
+            record["tree"] = json!(TreeChecksum([7; 32]));
+            record["archive"]["size"] = json!(12);
+            record["archive"]["blake3"] = json!(Blake3::of(b"afw"));
+            record["published"] = json!({"at": "2026-11-23T06:00:00Z", "by": "ci", "seq": 7});
+            record["dependencies"].as_array_mut().unwrap().reverse();
+            record.as_object_mut().unwrap().remove("role");
+        });
+        assert_eq!(other.digest().unwrap(), digest);
+    }
+
+    #[test]
+    fn the_digest_sees_all_else() {
+        let digest = read(afw()).digest().unwrap();
+        let changes: [fn(&mut Value); 4] = [
+            |record| record["summary"] = json!("pictures"),
+            |record| record["variables"]["PYTHONPATH"] = json!([".", "python"]),
+            |record| record["test"] = json!(true),
+            |record| record["new_field"] = json!(1),
+        ];
+        for change in changes {
+            assert_ne!(with(change).digest().unwrap(), digest);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_kept_and_named() {
+        let build = with(|record| {
+            record["colour"] = json!("blue");
+            record["source"]["branch"] = json!("main");
+        });
+
+        let fault = build.fault().unwrap().to_string();
+
+        assert!(fault.contains("`colour`, `source.branch`"), "{fault}");
+        assert_eq!(serde_json::to_value(&build).unwrap()["source"]["branch"], "main");
+    }
+
+    #[test]
+    fn a_record_must_say_that_it_has_no_archive() {
+        let mut value = afw();
+        value["archive"] = Value::Null;
+        assert_eq!(read(value.clone()).archive, None);
+        value.as_object_mut().unwrap().remove("archive");
+        assert!(serde_json::from_value::<Build>(value).is_err());
+    }
+
+    #[test]
+    fn variables_that_run_code_are_refused() {
+        for name in ["LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "path", "A B", "", "1A"] {
+            let build = with(|record| record["variables"][name] = json!({"set": "x"}));
+            assert!(build.fault().is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_in_variables_stay_inside() {
+        let mut value = afw();
+        value["variables"]["PATH"] = json!(["../bin"]);
+        assert!(serde_json::from_value::<Build>(value).is_err());
+    }
+
+    #[test]
+    fn scripts_point_to_functions() {
+        for target in ["os:system('x')", "os", ":main", "a b:c", "a:b;c"] {
+            let build = with(|record| record["scripts"]["x"] = json!(target));
+            assert!(build.fault().is_some(), "{target}");
+        }
+        let build = with(|record| record["scripts"]["../x"] = json!("a:b"));
+        assert!(build.fault().is_some());
+    }
+
+    #[test]
+    fn a_source_is_a_revision_or_a_file() {
+        let build = with(|record| record["source"] = json!({"tag": "1.0"}));
+        assert_eq!(build.fault(), Some(RecordFault::Source));
+        let file = json!({"url": "https://example.org/x.tar.gz", "sha256": Sha256::of(b"x")});
+        assert_eq!(with(|record| record["source"] = file).fault(), None);
+    }
+
+    #[test]
+    fn a_product_is_needed_once_for_each_kind_and_never_by_itself() {
+        let twice = with(|record| {
+            record["dependencies"] = json!([{"product": "log", "requirement": "*"},
+                                            {"product": "log", "requirement": "^1.0"}]);
+        });
+        assert!(twice.fault().is_some());
+        let itself = with(|record| {
+            record["dependencies"] = json!([{"product": "afw", "requirement": "*"}]);
+        });
+        assert!(itself.fault().is_some());
+    }
+}
