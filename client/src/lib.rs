@@ -11,6 +11,7 @@ pub mod durable;
 pub mod environment;
 pub mod error;
 pub mod host;
+pub mod identify;
 pub mod install;
 pub mod kernel_lock;
 pub mod lock;

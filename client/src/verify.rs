@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use larder_schema::api::{DistributionAnswer, paths};
-use larder_schema::{Build, Digest, ProductName};
+use larder_schema::{Build, Digest, ProductName, TreeChecksum};
 use serde::Serialize;
 
 use crate::environment::{Environment, Generation};
@@ -141,6 +141,11 @@ pub fn verify(generation: &Generation, store: &Store) -> Result<Report, Error> {
     damage.sort();
     let digest = generation.lock.digest()?;
     Ok(Report { ok: damage.is_empty(), digest, damage, repaired: Vec::new(), files, bytes })
+}
+
+/// What differs between a tree in the store and its checksum.
+pub fn check_tree(store: &Store, tree: &TreeChecksum) -> Vec<(String, DamageKind)> {
+    tree::compare(store, tree).damage
 }
 
 /// Asks the server whether the lock still is what it published.

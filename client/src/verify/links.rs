@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use larder_schema::ProductName;
 
@@ -75,12 +75,17 @@ pub(super) fn mend(generation: &Generation, store: &Store) -> Result<(), Error> 
         let path = generation.folder.join(&damage.path);
         let (folder, name) = damage.path.split_once('/').unwrap_or(("", &damage.path));
         let failed = |source| Error::Disk { path: path.clone(), source };
-        clear(&path).map_err(failed)?;
+        let new = generation.folder.join(".new");
+        clear(&new).map_err(failed)?;
         match (folder, links.get(name), launchers.get(name)) {
-            ("packages", Some(target), _) => put_link(&path, target).map_err(failed)?,
-            ("bin", _, Some((_, text))) => write_launcher(&path, text)?,
-            _ => {}
+            ("packages", Some(target), _) => symlink(target, &new).map_err(failed)?,
+            ("bin", _, Some((_, text))) => write_launcher(&new, text)?,
+            _ => {
+                clear(&path).map_err(failed)?;
+                continue;
+            }
         }
+        put(&new, &path).map_err(failed)?;
     }
     Ok(())
 }
@@ -92,9 +97,13 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-fn put_link(path: &Path, target: &PathBuf) -> io::Result<()> {
+/// Moves `new` to `path` in one step; only a folder in its place has to go first.
+fn put(new: &Path, path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    symlink(target, path)
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        clear(path)?;
+    }
+    fs::rename(new, path)
 }

@@ -26,6 +26,10 @@ pub(super) struct Found {
 /// Compares a tree with its index. Where the index is no good, the whole tree is read instead.
 pub(super) fn compare(store: &Store, sum: &TreeChecksum) -> Found {
     let root = store.tree(sum);
+    if !fs::symlink_metadata(&root).is_ok_and(|metadata| metadata.is_dir()) {
+        let damage = vec![(".".to_owned(), DamageKind::Missing)];
+        return Found { damage, ..Found::default() };
+    }
     match store.contents(sum) {
         Some(contents) => against(&root, &contents),
         None => whole(store, &root, sum),
@@ -156,7 +160,9 @@ fn blake3_of(path: &Path, buffer: &mut [u8]) -> io::Result<Blake3> {
     loop {
         match file.read(buffer) {
             Ok(0) => return Ok(Blake3(*hasher.finalize().as_bytes())),
-            Ok(count) => drop(hasher.update(&buffer[..count])),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -165,10 +171,6 @@ fn blake3_of(path: &Path, buffer: &mut [u8]) -> io::Result<Blake3> {
 
 /// Reads a whole tree: if it is what its name says, the index is written anew.
 fn whole(store: &Store, root: &Path, sum: &TreeChecksum) -> Found {
-    if !root.is_dir() {
-        let damage = vec![(".".to_owned(), DamageKind::Missing)];
-        return Found { damage, ..Found::default() };
-    }
     let entries = read_entries(root).unwrap_or_default();
     if tree_checksum(&entries) != *sum {
         let damage = vec![(".".to_owned(), DamageKind::Changed)];
