@@ -27,6 +27,7 @@ pub struct JournalEntry {
 }
 
 /// What changed.
+#[expect(clippy::large_enum_variant, reason = "entries come one at a time, and most publish")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum Change {
