@@ -176,7 +176,9 @@ mod tests {
 
     #[test]
     fn numbers_have_one_reading() {
-        for size in ["+0000000003\0", "0000x000003\0", "           \0", "3\03        ", "-0000000001\0"] {
+        for size in
+            ["+0000000003\0", "0000x000003\0", "           \0", "3\03        ", "-0000000001\0"]
+        {
             let refusal =
                 refusal(|header| header.as_mut_bytes()[124..136].copy_from_slice(size.as_bytes()));
 

@@ -78,11 +78,8 @@ impl Directory {
         if !consistent {
             return Err(ArchiveError::ZipEndDiffers);
         }
-        let directory = Self {
-            start: u64_at(&wide, 48),
-            size: u64_at(&wide, 40),
-            entries: u64_at(&wide, 32),
-        };
+        let directory =
+            Self { start: u64_at(&wide, 48), size: u64_at(&wide, 40), entries: u64_at(&wide, 32) };
         Ok(Some((directory, wide_at)))
     }
 
@@ -269,7 +266,8 @@ pub(super) fn directory_error(error: ::zip::result::ZipError) -> ArchiveError {
 
 /// Seeks to the beginning.
 pub(super) fn rewind(source: &mut impl Seek) -> Result<(), ArchiveError> {
-    source.seek(SeekFrom::Start(0)).map(drop).map_err(|error: io::Error| {
-        ArchiveError::of_stream(error)
-    })
+    source
+        .seek(SeekFrom::Start(0))
+        .map(drop)
+        .map_err(|error: io::Error| ArchiveError::of_stream(error))
 }

@@ -98,7 +98,7 @@ pub struct JournalRow {
 impl JournalRow {
     /// The row of an entry.
     pub fn of(entry: &JournalEntry) -> Result<Self, CanonicalError> {
-        let document = canonical::to_canonical(entry)?;
+        let document = canonical::to_kept(entry)?;
         Ok(Self { seq: entry.seq, digest: Digest::of(document.as_bytes()), document })
     }
 

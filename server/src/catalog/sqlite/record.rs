@@ -115,7 +115,7 @@ pub(super) fn insert_build_row(
     published: &Published,
 ) -> Result<(), Error> {
     let record = Build { published: None, ..build.clone() };
-    let record = larder_schema::canonical::to_canonical(&record)?;
+    let record = larder_schema::canonical::to_kept(&record)?;
     let revision = build.source.as_ref().and_then(|source| source.revision.as_ref());
     db.prepare_cached(
         "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, \
@@ -240,7 +240,7 @@ pub(super) fn insert_distribution(
     digest: &Digest,
     published: &Published,
 ) -> Result<(), Error> {
-    let document = larder_schema::canonical::to_canonical(distribution)?;
+    let document = larder_schema::canonical::to_kept(distribution)?;
     db.prepare_cached(
         "INSERT INTO distributions (seq, name, version, platform, stage, document, digest, at, by) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
