@@ -1,1 +1,3 @@
+//! The program `larder-server`.
+
 fn main() {}
