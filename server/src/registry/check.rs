@@ -73,7 +73,8 @@ impl Registry {
             Err(blobs::Error::Missing { .. }) => return Ok(Some("its bytes are gone".to_owned())),
             Err(error) => return Err(error.into()),
         };
-        let entries = self.inner.catalog.contents(&stored.sums.sha256, None, usize::MAX >> 1).await?;
+        let entries =
+            self.inner.catalog.contents(&stored.sums.sha256, None, usize::MAX >> 1).await?;
         let (stored, limits) = (stored.clone(), self.inner.config.limits.archive());
         let look = move || read_again(source, &stored, &entries, &limits);
         let fault = tokio::task::spawn_blocking(look).await;

@@ -4,9 +4,7 @@ use larder_schema::api::{
     DistributionAnswer, DistributionSummary, Page, StatementRequest, TagRequest, TagState,
     TagsAnswer, Withdrawn,
 };
-use larder_schema::{
-    Build, Digest, DistributionVersion, Label, Listed, Platform, ProductName,
-};
+use larder_schema::{Build, Digest, DistributionVersion, Label, Listed, Platform, ProductName};
 
 use super::Registry;
 use super::lookup::{self, LookupError};
@@ -160,8 +158,7 @@ impl Registry {
     ) -> Result<TagState, PublishError> {
         caller.demand(Permission::Tag(name))?;
         let TagRequest { version, expected, require } = request;
-        let change =
-            TagChange { name: name.clone(), tag: tag.clone(), version, expected, require };
+        let change = TagChange { name: name.clone(), tag: tag.clone(), version, expected, require };
         let state = self.inner.catalog.move_tag(&change, &self.act(caller)).await??;
         self.flush_journal().await?;
         Ok(state)

@@ -1,9 +1,7 @@
 //! Identifying: what has this checksum, from which build, in which distribution?
 
 use larder_schema::Checksum;
-use larder_schema::api::{
-    Holder, IdentifyAnswer, IdentifyRequest, MAX_HOLDERS, MoreHolders, Page,
-};
+use larder_schema::api::{Holder, IdentifyAnswer, IdentifyRequest, MAX_HOLDERS, MoreHolders, Page};
 
 use super::Registry;
 use super::lookup::LookupError;

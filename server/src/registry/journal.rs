@@ -5,9 +5,9 @@ use larder_schema::archive::{self, NoSink};
 use larder_schema::{Checksum, Digest};
 
 use super::Registry;
+use crate::blobs;
 use crate::catalog::journal::JournalArchive;
 use crate::catalog::{self, Change, JournalEntry, JournalRow, StoredArchive};
-use crate::blobs;
 
 /// Why the server cannot start on this catalog and blob store.
 #[derive(Debug, thiserror::Error)]
@@ -103,11 +103,8 @@ impl Registry {
         let bytes = self.inner.blobs.document(key).await?;
         let digest = Digest::of(&bytes);
         let seq = number_of(key).unwrap_or_default();
-        let row = JournalRow {
-            seq,
-            digest,
-            document: String::from_utf8_lossy(&bytes).into_owned(),
-        };
+        let row =
+            JournalRow { seq, digest, document: String::from_utf8_lossy(&bytes).into_owned() };
         if row.key() == key {
             Ok(row)
         } else {
@@ -158,11 +155,7 @@ fn number_of(key: &str) -> Option<u64> {
     key.strip_prefix("journal/")?.split_once('-')?.0.parse().ok()
 }
 
-fn follows(
-    entry: &JournalEntry,
-    seq: u64,
-    previous: Option<Digest>,
-) -> Result<(), RecoverError> {
+fn follows(entry: &JournalEntry, seq: u64, previous: Option<Digest>) -> Result<(), RecoverError> {
     let broken = |fault| Err(RecoverError::Broken { seq: seq + 1, fault });
     if entry.seq != seq + 1 {
         broken("an entry is missing")

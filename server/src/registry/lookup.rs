@@ -87,9 +87,7 @@ pub(super) fn for_platform<T>(
     }
     let platforms: Vec<Platform> = found.iter().map(|one| platform_of(one).clone()).collect();
     match asked {
-        None if found.len() > 1 => {
-            Err(LookupError::SeveralPlatforms { what: what(), platforms })
-        }
+        None if found.len() > 1 => Err(LookupError::SeveralPlatforms { what: what(), platforms }),
         None => Ok(found.into_iter().next()),
         Some(asked) => match found.into_iter().find(|one| platform_of(one) == asked) {
             Some(one) => Ok(Some(one)),

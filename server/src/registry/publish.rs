@@ -131,7 +131,9 @@ impl Registry {
         let builds = self.completed(caller, request.builds).await?;
         let mut warnings = licence_warnings(&builds);
         let distribution = match request.distribution {
-            Some(document) => Some(self.completed_distribution(document, &builds, &mut warnings).await?),
+            Some(document) => {
+                Some(self.completed_distribution(document, &builds, &mut warnings).await?)
+            }
             None => None,
         };
         let publication = Publication {
@@ -182,7 +184,11 @@ impl Registry {
                 Some(first) => return Err(contradiction(&build, "record", &digest, &first)),
             }
         }
-        if missing.is_empty() { Ok(builds) } else { Err(Refusal::ArchivesMissing { missing }.into()) }
+        if missing.is_empty() {
+            Ok(builds)
+        } else {
+            Err(Refusal::ArchivesMissing { missing }.into())
+        }
     }
 
     /// The archive, if its bytes are where the catalog says; otherwise it counts as missing.
@@ -262,7 +268,11 @@ impl Registry {
             stored.distribution.builds == document.builds
                 && stored.distribution.platform == document.platform
         });
-        if same { Ok(()) } else { Err(PublishError::NotPromoted { name: document.name.clone(), from }) }
+        if same {
+            Ok(())
+        } else {
+            Err(PublishError::NotPromoted { name: document.name.clone(), from })
+        }
     }
 }
 

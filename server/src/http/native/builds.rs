@@ -23,11 +23,14 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<HaveRequest>()
             .gives::<HaveAnswer>(200, "Which are there and which are not")
             .to(have),
-        Route::post("/api/v1/builds", "Publishes builds, with a distribution and tags: all or none")
-            .needs(Needs::Scope("publish"))
-            .takes::<PublishRequest>()
-            .gives::<PublishAnswer>(200, "What is new and what was there")
-            .to(publish),
+        Route::post(
+            "/api/v1/builds",
+            "Publishes builds, with a distribution and tags: all or none",
+        )
+        .needs(Needs::Scope("publish"))
+        .takes::<PublishRequest>()
+        .gives::<PublishAnswer>(200, "What is new and what was there")
+        .to(publish),
         Route::get("/api/v1/builds", "Builds, the last published first")
             .needs(Needs::Reader)
             .query(&[

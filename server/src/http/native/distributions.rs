@@ -91,11 +91,8 @@ async fn publish(
     caller: Caller,
     Json(document): Json<Distribution>,
 ) -> Result<HttpResponse, ApiError> {
-    let request = PublishRequest {
-        builds: Vec::new(),
-        distribution: Some(document),
-        tags: Vec::new(),
-    };
+    let request =
+        PublishRequest { builds: Vec::new(), distribution: Some(document), tags: Vec::new() };
     Ok(body::answer(&registry.publish(&caller, request).await?))
 }
 
