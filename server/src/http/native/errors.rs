@@ -59,7 +59,7 @@ impl From<PublishError> for ApiError {
             PublishError::Denied(denied) => denied.into(),
             PublishError::Catalog(error) => error.into(),
             PublishError::Blobs(error) => error.into(),
-            PublishError::Refused(refusal) => refusal.into(),
+            PublishError::Refused(refusal) => (*refusal).into(),
             PublishError::Record { ref key, .. } | PublishError::License { ref key, .. } => {
                 let key = key.clone();
                 Self::told(ProblemKind::Malformed, &error).with("build", key)
