@@ -9,4 +9,7 @@ pub mod config;
 pub mod error;
 pub mod import;
 pub mod progress;
+pub mod publish;
+pub mod record;
 pub mod remote;
+pub mod upload;
