@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod error;
 pub mod import;
+pub mod pack;
 pub mod progress;
 pub mod publish;
 pub mod record;
