@@ -48,6 +48,8 @@ pub enum ProblemKind {
     Contradiction,
     /// A run dependency is not met.
     Unmet,
+    /// Another request is at it (WebDAV's 423, as tus servers use it).
+    Busy,
     /// More requests or bytes than this token may have under way.
     TooMany,
     /// The bytes do not have the checksum that was promised (tus, checksum extension).
@@ -62,7 +64,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Malformed,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -83,6 +85,7 @@ impl ProblemKind {
         Self::HostileArchive,
         Self::Contradiction,
         Self::Unmet,
+        Self::Busy,
         Self::TooMany,
         Self::WrongSum,
         Self::Internal,
@@ -112,6 +115,7 @@ impl ProblemKind {
             Self::HostileArchive => (422, "hostile-archive", "The archive is refused"),
             Self::Contradiction => (422, "contradiction", "The document contradicts what is known"),
             Self::Unmet => (422, "unmet", "A run dependency is not met"),
+            Self::Busy => (423, "busy", "Another request is at it"),
             Self::TooMany => (429, "too-many", "Too many at once"),
             Self::WrongSum => (460, "wrong-sum", "The bytes have another checksum"),
             Self::Internal => (500, "internal", "Something broke in the server"),

@@ -1,1 +1,3 @@
-fn main(){}
+//! The program `larder-server`.
+
+fn main() {}

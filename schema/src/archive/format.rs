@@ -40,15 +40,8 @@ const ENDINGS: [(&str, ArchiveFormat); 8] = [
 
 impl ArchiveFormat {
     /// All formats.
-    pub const ALL: [Self; 7] = [
-        Self::Tar,
-        Self::TarGz,
-        Self::TarXz,
-        Self::TarBz2,
-        Self::TarZst,
-        Self::Zip,
-        Self::Wheel,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Tar, Self::TarGz, Self::TarXz, Self::TarBz2, Self::TarZst, Self::Zip, Self::Wheel];
 
     /// The format that a file of this name has, if it is one of them.
     pub fn of_name(name: &str) -> Option<Self> {

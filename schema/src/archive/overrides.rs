@@ -224,10 +224,7 @@ mod tests {
 
         let read = records(data).unwrap();
 
-        assert_eq!(
-            read,
-            [("path", &b"a/b"[..]), ("SCHILY.x", b"\n\0="), ("comment", b"whatever")]
-        );
+        assert_eq!(read, [("path", &b"a/b"[..]), ("SCHILY.x", b"\n\0="), ("comment", b"whatever")]);
     }
 
     #[test]
@@ -256,7 +253,9 @@ mod tests {
 
     #[test]
     fn a_size_has_one_spelling() {
-        for (value, size) in [("0", Some(0)), ("77", Some(77)), ("", None), ("-1", None), ("1e3", None)] {
+        for (value, size) in
+            [("0", Some(0)), ("77", Some(77)), ("", None), ("-1", None), ("1e3", None)]
+        {
             assert_eq!(read_number(value.as_bytes()).filter(|_| !value.is_empty()), size);
         }
     }

@@ -115,11 +115,7 @@ struct Content<'a> {
 
 impl Content<'_> {
     /// Reads what the sink left, and gives the sums of all.
-    fn finish(
-        mut self,
-        stored: io::Result<()>,
-        buffer: &mut [u8],
-    ) -> Result<Sums, ArchiveError> {
+    fn finish(mut self, stored: io::Result<()>, buffer: &mut [u8]) -> Result<Sums, ArchiveError> {
         if self.failure.is_none() {
             stored.map_err(ArchiveError::Sink)?;
         }

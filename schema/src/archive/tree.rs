@@ -127,9 +127,7 @@ impl Tree {
         let child = self.nodes[node].children.keys().next().map_or("", |name| name);
         let inside = shown(&format!("{path}/{child}"));
         match kind {
-            Kind::Link(_) => {
-                ArchiveError::ThroughLink { path: inside, link: shown(path.as_str()) }
-            }
+            Kind::Link(_) => ArchiveError::ThroughLink { path: inside, link: shown(path.as_str()) },
             Kind::File(_) | Kind::Folder => {
                 ArchiveError::InsideFile { path: inside, file: shown(path.as_str()) }
             }
@@ -233,11 +231,7 @@ impl Place {
 
 /// The refusal of a link that leaves the root by its name alone.
 pub(super) fn check_link_name(path: &EntryPath, target: &str) -> Result<(), ArchiveError> {
-    if link_stays_inside(path, target) {
-        Ok(())
-    } else {
-        Err(leaves(path, target))
-    }
+    if link_stays_inside(path, target) { Ok(()) } else { Err(leaves(path, target)) }
 }
 
 fn leaves(path: &EntryPath, target: &str) -> ArchiveError {
@@ -349,8 +343,7 @@ mod tests {
 
     #[test]
     fn a_missing_folder_hides_no_way_out() {
-        let refusal =
-            links(&[("d/e", Link("..")), ("x/y/a", Link("../../d/e/none/../../z"))]);
+        let refusal = links(&[("d/e", Link("..")), ("x/y/a", Link("../../d/e/none/../../z"))]);
 
         assert!(matches!(refusal, Err(ArchiveError::LinkLeaves { .. })));
     }
