@@ -4,6 +4,7 @@
 //! interrupted publishes again, and only what is missing is sent.
 
 pub mod distribution;
+pub mod files;
 pub mod sums;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use larder_schema::api::{
     Expected, Holder, HolderKind, IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, PublishAnswer,
-    PublishRequest, TagMove, TagsAnswer, paths,
+    PublishRequest, TagMove, TagState, TagsAnswer, paths,
 };
 use larder_schema::{
     ArchiveName, Build, BuildKey, Checksum, Distribution, Label, ProblemKind, Sha256,
@@ -181,48 +182,63 @@ pub fn archives_and_bytes(archives: usize, bytes: u64) -> String {
 
 /// The call that makes all of it visible.
 async fn ask(remote: &Remote, order: &Order) -> Result<PublishAnswer, remote::Error> {
-    let nothing = order.offers.is_empty() && order.distribution.is_none();
-    if nothing {
-        return Ok(PublishAnswer {
-            published: Vec::new(),
-            existing: Vec::new(),
-            distribution: None,
-            tags: Vec::new(),
-            warnings: Vec::new(),
-        });
+    if order.offers.is_empty() && order.distribution.is_none() {
+        return Ok(nothing_new());
     }
-    let tags = match (&order.tag, &order.distribution) {
-        (Some(tag), Some(distribution)) => vec![tag_move(remote, tag, distribution).await?],
-        _ => Vec::new(),
-    };
     let builds = order.offers.iter().map(|offer| offer.build.clone()).collect();
-    let request = PublishRequest { builds, distribution: order.distribution.clone(), tags };
+    let distribution = order.distribution.clone();
+    let mut request = PublishRequest { builds, distribution, tags: Vec::new() };
+    let (Some(tag), Some(distribution)) = (&order.tag, &order.distribution) else {
+        return remote.post(&paths::builds(), &request).await;
+    };
+    let stands = standing(remote, tag, distribution).await?;
+    request.tags = vec![tag_move(tag, distribution, stands.as_ref())];
+    let refusal = match remote.post(&paths::builds(), &request).await {
+        Err(error) if error.kind() == Some(ProblemKind::Moved) => error,
+        answer => return answer,
+    };
+    // It may have been this very request that moved it, whose answer was lost on the way.
+    let stands = standing(remote, tag, distribution).await?;
+    if stands.as_ref().is_none_or(|state| state.version != distribution.version) {
+        return Err(refusal);
+    }
+    request.tags = vec![tag_move(tag, distribution, stands.as_ref())];
     remote.post(&paths::builds(), &request).await
 }
 
-/// Moves the tag from where it stands now, and from nowhere else.
-async fn tag_move(
+/// The answer to a publish of builds that are all there already.
+fn nothing_new() -> PublishAnswer {
+    PublishAnswer {
+        published: Vec::new(),
+        existing: Vec::new(),
+        distribution: None,
+        tags: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Where the tag stands, if there is one.
+async fn standing(
     remote: &Remote,
     tag: &Label,
     distribution: &Distribution,
-) -> Result<TagMove, remote::Error> {
-    let name = &distribution.name;
-    let expected = match remote.get::<TagsAnswer>(&paths::tags(name), &[]).await {
-        Ok(answer) => answer
-            .items
-            .iter()
-            .find(|state| state.tag == *tag)
-            .map_or(Expected::Nowhere, |state| Expected::Serial(state.serial)),
-        Err(error) if error.is_unknown() => Expected::Nowhere,
-        Err(error) => return Err(error),
-    };
-    Ok(TagMove {
-        name: name.clone(),
+) -> Result<Option<TagState>, remote::Error> {
+    match remote.get::<TagsAnswer>(&paths::tags(&distribution.name), &[]).await {
+        Ok(answer) => Ok(answer.items.into_iter().find(|state| state.tag == *tag)),
+        Err(error) if error.is_unknown() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Moves the tag from where it stands, and from nowhere else.
+fn tag_move(tag: &Label, distribution: &Distribution, stands: Option<&TagState>) -> TagMove {
+    TagMove {
+        name: distribution.name.clone(),
         tag: tag.clone(),
         version: distribution.version.clone(),
-        expected,
+        expected: stands.map_or(Expected::Nowhere, |state| Expected::Serial(state.serial)),
         require: Vec::new(),
-    })
+    }
 }
 
 fn with_taken(mut answer: PublishAnswer, taken: &[BuildKey]) -> PublishAnswer {

@@ -224,12 +224,11 @@ impl Whole {
     ) -> Result<(), Error> {
         for (name, value) in fields {
             let field = format!("{place}{name}");
-            match value {
-                // The two objects of which one may say a part and another the rest.
-                Value::Object(inner) if matches!(field.as_str(), "source" | "archive") => {
-                    self.join(&format!("{field}."), said_by, inner)?;
-                }
-                _ => self.say(field, value.clone(), said_by)?,
+            // The two objects of which one may say a part and another the rest.
+            let in_parts = matches!(field.as_str(), "source" | "archive");
+            match value.as_object().filter(|_| in_parts) {
+                Some(inner) => self.join(&format!("{field}."), said_by, inner)?,
+                None => self.say(field, value.clone(), said_by)?,
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 
 use super::python::Python;
 
-/// The markers' values on `platform` with CPython `python`.
+/// The markers' values on `platform` with the Python `python`, the usual one.
 ///
 /// What a platform does not say (the kernel's release) is empty, as it is where nobody can tell.
 pub fn host(platform: &Platform, python: Python) -> MarkerEnvironment {

@@ -32,7 +32,7 @@ pub enum TagFault {
         /// One of the tags.
         tag: String,
     },
-    /// Not for Python 3, or not for CPython.
+    /// Not for Python 3, or for another implementation than the usual one.
     #[error("it is built for `{tag}`; larder imports wheels for CPython 3")]
     Python {
         /// One of the tags.

@@ -68,7 +68,7 @@ pub enum Error {
     SeveralPlatforms(Vec<Platform>),
     /// It contradicts itself.
     #[error(transparent)]
-    Fault(#[from] DistributionFault),
+    Fault(Box<DistributionFault>),
     /// A build needs what is not in it.
     #[error("the distribution is not complete")]
     Unmet(#[source] AllUnmet),
@@ -131,7 +131,7 @@ pub fn make(wish: &Wish, builds: &[(BuildKey, Role)]) -> Result<Distribution, Er
         extra: Extra::new(),
     };
     match distribution.fault() {
-        Some(fault) => Err(fault.into()),
+        Some(fault) => Err(Error::Fault(Box::new(fault))),
         None => Ok(distribution),
     }
 }
@@ -159,7 +159,7 @@ pub fn check<'a>(
     builds: Option<impl Iterator<Item = &'a Build>>,
 ) -> Result<(), Error> {
     if let Some(fault) = distribution.fault() {
-        return Err(fault.into());
+        return Err(Error::Fault(Box::new(fault)));
     }
     let unmet = builds.map(|builds| Closure::of(builds).unmet()).unwrap_or_default();
     if unmet.is_empty() { Ok(()) } else { Err(Error::Unmet(AllUnmet(unmet))) }

@@ -110,9 +110,10 @@ impl LocalFile {
 
     /// That it cannot be read, or is shorter than it was.
     pub fn unreadable(&self, source: io::Error) -> FileError {
-        match source.kind() {
-            io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => FileError::Unreadable { path: self.path.clone(), source },
+        if source.kind() == io::ErrorKind::UnexpectedEof {
+            self.changed()
+        } else {
+            FileError::Unreadable { path: self.path.clone(), source }
         }
     }
 }
