@@ -11,6 +11,7 @@ pub mod login;
 pub mod output;
 pub mod pack;
 pub mod publish;
+pub mod published;
 pub mod report;
 pub mod run;
 pub mod search;
