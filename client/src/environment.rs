@@ -329,6 +329,7 @@ mod tests {
             at: "2026-11-23T06:00:00Z".parse().unwrap(),
             by: "me".into(),
             command: "install stack".into(),
+            store: None,
             from: None,
         }
     }

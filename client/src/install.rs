@@ -44,7 +44,7 @@ pub struct Request {
     pub platform: Option<Platform>,
     /// What the environment is for.
     pub context: Option<Context>,
-    /// When, by whom and by which command; `from` is filled in.
+    /// When, by whom and by which command; the rest is filled in.
     pub made: Made,
 }
 
@@ -96,7 +96,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// Something must be fetched, and nothing may be.
-    #[error("{} archives are not in the store, and the server must not be asked: {}", .missing.len(), .missing.join(", "))]
+    #[error("the server must not be asked, and this is not here: {}", few(.missing))]
     Offline {
         /// Whose archives.
         missing: Vec<String>,
@@ -122,6 +122,15 @@ pub enum Error {
     /// A bug: a task panicked.
     #[error("the install broke off")]
     Broken(#[source] JoinError),
+}
+
+fn few(names: &[String]) -> String {
+    const MOST: usize = 4;
+    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// What an install works with.
@@ -278,7 +287,8 @@ impl Installer<'_> {
         if number != before.map(|generation| generation.number) {
             return Ok(Switched::Overtaken(self.installed(Some(&environment))?));
         }
-        let made = Made { from: number, ..request.made.clone() };
+        let root = Some(self.store.root().to_owned());
+        let made = Made { from: number, store: root, ..request.made.clone() };
         let lock = plan.lock.clone();
         let generation = environment.make(&right, lock, made, |tree| self.store.tree(tree))?;
         self.store.register(environment.root())?;
