@@ -19,10 +19,25 @@ pub enum CanonicalError {
     Json(#[from] serde_json::Error),
 }
 
-/// The canonical form of `document`: RFC 8785, with nulls dropped from objects.
+/// The form of `document` that is digested: RFC 8785, with nulls dropped from objects.
 pub fn to_canonical<T: Serialize>(document: &T) -> Result<String, CanonicalError> {
+    written(document, Nulls::Dropped)
+}
+
+/// The form of `document` that is kept: RFC 8785, nulls and all, so that it reads back.
+pub fn to_kept<T: Serialize>(document: &T) -> Result<String, CanonicalError> {
+    written(document, Nulls::Kept)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Nulls {
+    Dropped,
+    Kept,
+}
+
+fn written<T: Serialize>(document: &T, nulls: Nulls) -> Result<String, CanonicalError> {
     let mut text = String::new();
-    write(&serde_json::to_value(document)?, &mut text)?;
+    write(&serde_json::to_value(document)?, nulls, &mut text)?;
     Ok(text)
 }
 
@@ -31,7 +46,7 @@ pub fn digest<T: Serialize>(document: &T) -> Result<Digest, CanonicalError> {
     Ok(Digest::of(to_canonical(document)?.as_bytes()))
 }
 
-fn write(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
+fn write(value: &Value, nulls: Nulls, text: &mut String) -> Result<(), CanonicalError> {
     match value {
         Value::Null => text.push_str("null"),
         Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
@@ -41,27 +56,32 @@ fn write(value: &Value, text: &mut String) -> Result<(), CanonicalError> {
         },
         // serde_json escapes just what RFC 8785 (section 3.2.2.2) escapes, and in the same way.
         Value::String(string) => text.push_str(&serde_json::to_string(string)?),
-        Value::Array(items) => write_array(items, text)?,
-        Value::Object(fields) => write_object(fields, text)?,
+        Value::Array(items) => write_array(items, nulls, text)?,
+        Value::Object(fields) => write_object(fields, nulls, text)?,
     }
     Ok(())
 }
 
-fn write_array(items: &[Value], text: &mut String) -> Result<(), CanonicalError> {
+fn write_array(items: &[Value], nulls: Nulls, text: &mut String) -> Result<(), CanonicalError> {
     text.push('[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
-        write(item, text)?;
+        write(item, nulls, text)?;
     }
     text.push(']');
     Ok(())
 }
 
-fn write_object(fields: &Map<String, Value>, text: &mut String) -> Result<(), CanonicalError> {
+fn write_object(
+    fields: &Map<String, Value>,
+    nulls: Nulls,
+    text: &mut String,
+) -> Result<(), CanonicalError> {
+    let keeps = |value: &Value| nulls == Nulls::Kept || !value.is_null();
     let mut sorted: Vec<(&String, &Value)> =
-        fields.iter().filter(|(_, value)| !value.is_null()).collect();
+        fields.iter().filter(|(_, value)| keeps(value)).collect();
     // RFC 8785, section 3.2.3: by UTF-16 code units.
     sorted.sort_by(|(one, _), (two, _)| one.encode_utf16().cmp(two.encode_utf16()));
     text.push('{');
@@ -71,7 +91,7 @@ fn write_object(fields: &Map<String, Value>, text: &mut String) -> Result<(), Ca
         }
         text.push_str(&serde_json::to_string(name)?);
         text.push(':');
-        write(value, text)?;
+        write(value, nulls, text)?;
     }
     text.push('}');
     Ok(())
@@ -94,6 +114,12 @@ mod tests {
 
         let expected = "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_kept_has_its_nulls() {
+        assert_eq!(to_kept(&json!({"b": null, "a": [null]})).unwrap(), r#"{"a":[null],"b":null}"#);
+        assert_eq!(to_canonical(&json!({"b": null, "a": [null]})).unwrap(), r#"{"a":[null]}"#);
     }
 
     #[test]

@@ -38,6 +38,8 @@
 //! ```
 
 pub mod api;
+#[cfg(feature = "archive")]
+pub mod archive;
 pub mod build;
 pub mod canonical;
 pub mod checksum;

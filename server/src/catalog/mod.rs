@@ -4,6 +4,8 @@
 //! promise is a sentence here and a test in `conformance.rs` that every engine runs. No bytes of
 //! archives are here, and no decision about who may do what.
 
+#[cfg(test)]
+mod conformance;
 pub mod journal;
 pub mod sqlite;
 

@@ -3,7 +3,13 @@
 //! It knows neither HTTP nor SQL: front ends translate words and call it, and it calls the
 //! [`Catalog`] and [`Blobs`].
 
+pub mod check;
+pub mod distribute;
 pub mod fetch;
+pub mod identify;
+pub mod journal;
+pub mod lookup;
+pub mod publish;
 pub mod tokens;
 pub mod upload;
 

@@ -1,0 +1,152 @@
+-- What the server was told about itself: the last number of its order of publication.
+CREATE TABLE counters (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counters (name, value) VALUES ('seq', 0);
+
+-- Tokens are kept by the SHA-256 of their text; the text is nowhere.
+CREATE TABLE tokens (
+    name      TEXT PRIMARY KEY,
+    hash      BLOB NOT NULL UNIQUE,
+    scopes    TEXT NOT NULL,
+    test      INTEGER NOT NULL,
+    created   TEXT NOT NULL,
+    expires   TEXT,
+    revoked   TEXT,
+    last_used TEXT
+) STRICT;
+
+CREATE TABLE uploads (
+    id       TEXT PRIMARY KEY,
+    token    BLOB NOT NULL,
+    filename TEXT NOT NULL,
+    sha256   BLOB,
+    length   INTEGER NOT NULL,
+    offset   INTEGER NOT NULL,
+    created  TEXT NOT NULL,
+    expires  TEXT NOT NULL
+) STRICT;
+CREATE INDEX uploads_token ON uploads (token);
+
+-- A row means that the bytes are durable under `key`.
+CREATE TABLE archives (
+    id         INTEGER PRIMARY KEY,
+    sha256     BLOB NOT NULL UNIQUE,
+    blake3     BLOB NOT NULL,
+    size       INTEGER NOT NULL,
+    format     TEXT NOT NULL,
+    key        TEXT NOT NULL UNIQUE,
+    tree       BLOB NOT NULL,
+    tar_sha256 BLOB,
+    unpacked   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX archives_blake3 ON archives (blake3);
+CREATE INDEX archives_tree ON archives (tree);
+
+-- Each content once, however many archives hold it: most builds repeat the files of the last.
+CREATE TABLE files (
+    id     INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL UNIQUE,
+    blake3 BLOB NOT NULL,
+    size   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX files_blake3 ON files (blake3);
+
+-- kind: 0 file, 1 executable file, 2 link, 3 folder.
+CREATE TABLE entries (
+    archive INTEGER NOT NULL REFERENCES archives (id),
+    path    TEXT NOT NULL,
+    kind    INTEGER NOT NULL,
+    file    INTEGER REFERENCES files (id),
+    target  TEXT,
+    offset  INTEGER,
+    PRIMARY KEY (archive, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_file ON entries (file, archive, path) WHERE file IS NOT NULL;
+
+-- newest: the newest build that is no test build; shown in lists.
+CREATE TABLE products (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,
+    skeleton TEXT NOT NULL,
+    builds   INTEGER NOT NULL,
+    newest   INTEGER,
+    summary  TEXT
+) STRICT;
+CREATE INDEX products_skeleton ON products (skeleton);
+
+-- record: the build record with all that the server adds but `published`.
+CREATE TABLE builds (
+    seq              INTEGER PRIMARY KEY,
+    product          INTEGER NOT NULL REFERENCES products (id),
+    major            INTEGER NOT NULL,
+    minor            INTEGER NOT NULL,
+    patch            INTEGER NOT NULL,
+    build            TEXT NOT NULL,
+    platform         TEXT NOT NULL,
+    archive          INTEGER REFERENCES archives (id),
+    revision         TEXT,
+    upstream_version TEXT,
+    test             INTEGER NOT NULL,
+    record           TEXT NOT NULL,
+    digest           BLOB NOT NULL,
+    at               TEXT NOT NULL,
+    by               TEXT NOT NULL,
+    UNIQUE (product, major, minor, patch, build, platform)
+) STRICT;
+CREATE INDEX builds_archive ON builds (archive, seq);
+CREATE INDEX builds_revision ON builds (revision) WHERE revision IS NOT NULL;
+CREATE INDEX builds_upstream_version ON builds (upstream_version)
+    WHERE upstream_version IS NOT NULL;
+
+CREATE TABLE distributions (
+    seq      INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    version  TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    stage    TEXT NOT NULL,
+    document TEXT NOT NULL,
+    digest   BLOB NOT NULL,
+    at       TEXT NOT NULL,
+    by       TEXT NOT NULL,
+    UNIQUE (name, version, platform)
+) STRICT;
+CREATE INDEX distributions_digest ON distributions (digest);
+
+CREATE TABLE distribution_builds (
+    build        INTEGER NOT NULL REFERENCES builds (seq),
+    distribution INTEGER NOT NULL REFERENCES distributions (seq),
+    PRIMARY KEY (build, distribution)
+) STRICT, WITHOUT ROWID;
+
+-- Every move of every tag; the highest serial is where a tag stands.
+CREATE TABLE tags (
+    name    TEXT NOT NULL,
+    tag     TEXT NOT NULL,
+    serial  INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    at      TEXT NOT NULL,
+    by      TEXT NOT NULL,
+    PRIMARY KEY (name, tag, serial)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE statements (
+    id      INTEGER PRIMARY KEY,
+    subject BLOB NOT NULL,
+    kind    TEXT NOT NULL,
+    said    TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    at      TEXT NOT NULL,
+    by      TEXT NOT NULL
+) STRICT;
+CREATE INDEX statements_subject ON statements (subject, kind);
+
+-- stored: whether the document is known to be durable in the blob store.
+CREATE TABLE journal (
+    seq      INTEGER PRIMARY KEY,
+    digest   BLOB NOT NULL,
+    document TEXT NOT NULL,
+    stored   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX journal_unstored ON journal (seq) WHERE stored = 0;

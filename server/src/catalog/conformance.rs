@@ -1,0 +1,499 @@
+//! The promises of the catalog as tests that every engine runs.
+
+use larder_schema::api::{Expected, HolderKind, StatementKind, StatementRequest};
+use larder_schema::archive::{ArchiveFormat, Index};
+use larder_schema::contents::tree_checksum;
+use larder_schema::{Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Sums};
+
+use super::*;
+
+fn act() -> Act {
+    Act { by: "ci".parse().unwrap(), at: "2026-11-23T06:00:00Z".parse().unwrap() }
+}
+
+/// An archive whose files are `files`; its own bytes are `name`.
+fn archive(name: &str, files: &[(&str, &[u8])]) -> (StoredArchive, Index) {
+    let mut entries: Vec<Entry> = files
+        .iter()
+        .map(|(path, bytes)| {
+            let Sums { sha256, blake3, size } = Sums::of(bytes);
+            let kind =
+                EntryKind::File { size, sha256, blake3, executable: false, offset: Some(512) };
+            Entry { path: path.parse().unwrap(), kind }
+        })
+        .collect();
+    entries.sort_by(|one, two| one.path.cmp(&two.path));
+    let tree = tree_checksum(&entries);
+    let stored = StoredArchive {
+        sums: Sums::of(name.as_bytes()),
+        format: ArchiveFormat::TarGz,
+        key: format!("archives/{name}"),
+        tree,
+        tar_sha256: Some(Sha256::of(b"tar")),
+        unpacked_bytes: 7,
+    };
+    (stored, Index { entries, tree, tar_sha256: Some(Sha256::of(b"tar")), unpacked_bytes: 7 })
+}
+
+fn build(product: &str, name: &str, archive: Option<&StoredArchive>) -> (Build, Digest) {
+    let name: BuildName = name.parse().unwrap();
+    let archive = archive.map(|archive| {
+        serde_json::json!({"sha256": archive.sums.sha256, "size": archive.sums.size,
+                           "name": format!("{product}.tar.gz")})
+    });
+    let build: Build = serde_json::from_value(serde_json::json!({
+        "product": product, "version": name.version, "build": name.build,
+        "platform": "linux-x86_64", "archive": archive
+    }))
+    .unwrap();
+    let digest = build.digest().unwrap();
+    (build, digest)
+}
+
+fn distribution(version: &str, builds: &[&Build]) -> (Distribution, Digest) {
+    let listed: Vec<Listed> = builds.iter().map(|build| Listed::of(build).unwrap()).collect();
+    let document: Distribution = serde_json::from_value(serde_json::json!({
+        "name": "lsst_distrib", "version": version, "platform": "linux-x86_64", "builds": listed
+    }))
+    .unwrap();
+    let digest = document.digest().unwrap();
+    (document, digest)
+}
+
+fn publication(builds: &[(Build, Digest)]) -> Publication {
+    let builds = builds.to_vec();
+    Publication { builds, distribution: None, tags: Vec::new(), twins: false }
+}
+
+fn tag(version: &str, expected: Expected) -> TagChange {
+    TagChange {
+        name: "lsst_distrib".parse().unwrap(),
+        tag: "current".parse().unwrap(),
+        version: version.parse().unwrap(),
+        expected,
+        require: Vec::new(),
+    }
+}
+
+async fn publish_version(catalog: &dyn Catalog, version: &str) -> Recorded {
+    let afw = build("afw", &format!("{version}-b1"), None);
+    let publication =
+        Publication { distribution: Some(distribution(version, &[&afw.0])), ..publication(&[afw]) };
+    catalog.record(&publication, &act()).await.unwrap().unwrap()
+}
+
+async fn a_publication_is_seen_whole_and_again_is_existing(catalog: &dyn Catalog) {
+    let (stored, index) = archive("afw", &[("lib/a", b"one")]);
+    catalog.record_archive(&stored, &index).await.unwrap();
+    let (afw, log) = (build("afw", "1.0.0-b1", Some(&stored)), build("log", "1.0.0-b1", None));
+    let publication = Publication {
+        distribution: Some(distribution("1.0.0", &[&afw.0, &log.0])),
+        tags: vec![tag("1.0.0", Expected::Nowhere)],
+        ..publication(&[afw.clone(), log.clone()])
+    };
+
+    let first = catalog.record(&publication, &act()).await.unwrap().unwrap();
+    let again = Publication { tags: vec![tag("1.0.0", Expected::Anywhere)], ..publication };
+    let second = catalog.record(&again, &act()).await.unwrap().unwrap();
+
+    assert_eq!((first.published.len(), first.existing.len()), (2, 0));
+    assert_eq!((second.published.len(), second.existing.len()), (0, 2));
+    assert_eq!(first.distribution, second.distribution);
+    assert_eq!(second.tags[0].serial, 1);
+    let seen = catalog.builds_by_key(&[log.0.key(), afw.0.key()]).await.unwrap();
+    let seqs: Vec<u64> = seen
+        .iter()
+        .map(|seen| seen.as_ref().unwrap().build.published.as_ref().unwrap().seq)
+        .collect();
+    assert_eq!(seqs, [2, 1], "numbers follow the order of publication");
+    assert_eq!(catalog.journal_head().await.unwrap().0, 1, "what changed nothing tells nothing");
+}
+
+async fn a_refused_publication_leaves_nothing(catalog: &dyn Catalog) {
+    let (stored, index) = archive("afw", &[]);
+    catalog.record_archive(&stored, &index).await.unwrap();
+    let afw = build("afw", "1.0.0-b1", Some(&stored));
+    catalog.record(&publication(&[afw]), &act()).await.unwrap().unwrap();
+    let other = build("afw", "1.0.0-b1", None);
+    let log = build("log", "1.0.0-b1", None);
+
+    let refusal = catalog.record(&publication(&[log, other]), &act()).await.unwrap().unwrap_err();
+
+    assert!(matches!(refusal, Refusal::BuildTaken { .. }));
+    assert_eq!(catalog.product(&"log".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(catalog.journal_head().await.unwrap().0, 1);
+}
+
+async fn builds_without_their_archive_are_refused(catalog: &dyn Catalog) {
+    let (stored, _) = archive("afw", &[]);
+    let afw = build("afw", "1.0.0-b1", Some(&stored));
+    let refusal = catalog.record(&publication(&[afw]), &act()).await.unwrap().unwrap_err();
+    assert_eq!(refusal, Refusal::ArchivesMissing { missing: vec![stored.sums.sha256] });
+}
+
+async fn twins_are_refused_unless_they_are_allowed(catalog: &dyn Catalog) {
+    let one = publication(&[build("lsst.utils", "1.0.0-b1", None)]);
+    let two = publication(&[build("lsst-utils", "1.0.0-b1", None)]);
+    catalog.record(&one, &act()).await.unwrap().unwrap();
+
+    let refusal = catalog.record(&two, &act()).await.unwrap().unwrap_err();
+    let allowed = catalog.record(&Publication { twins: true, ..two }, &act()).await.unwrap();
+
+    assert!(matches!(refusal, Refusal::Twin { .. }));
+    assert!(allowed.is_ok());
+}
+
+async fn an_archive_is_kept_once_with_its_index(catalog: &dyn Catalog) {
+    let (stored, index) = archive("afw", &[("b", b"two"), ("a/x", b"one"), ("a.y", b"")]);
+    let first = catalog.record_archive(&stored, &index).await.unwrap();
+    let other_key = StoredArchive { key: "archives/other".to_owned(), ..stored.clone() };
+
+    let second = catalog.record_archive(&other_key, &index).await.unwrap();
+
+    assert_eq!(first, stored);
+    assert_eq!(second, stored, "what is there stays as it is");
+    let sha256 = stored.sums.sha256;
+    assert_eq!(catalog.contents(&sha256, None, 10).await.unwrap(), index.entries);
+    assert_eq!(catalog.contents(&sha256, Some("a.y"), 1).await.unwrap(), index.entries[1..2]);
+    for checksum in [Checksum::Sha256(sha256), Checksum::Blake3(stored.sums.blake3)] {
+        assert_eq!(catalog.archive(&checksum).await.unwrap(), Some(stored.clone()));
+        assert_eq!(catalog.held(&[checksum]).await.unwrap(), [true]);
+    }
+    assert!(!catalog.is_named(&sha256).await.unwrap());
+    let afw = build("afw", "1.0.0-b1", Some(&stored));
+    catalog.record(&publication(&[afw]), &act()).await.unwrap().unwrap();
+    assert!(catalog.is_named(&sha256).await.unwrap());
+}
+
+async fn a_tag_moves_only_from_where_it_is_expected(catalog: &dyn Catalog) {
+    publish_version(catalog, "1.0.0").await;
+    publish_version(catalog, "2.0.0").await;
+    let moved = |change: TagChange| async move {
+        catalog.move_tag(&change, &act()).await.unwrap().map(|state| state.serial)
+    };
+
+    assert_eq!(moved(tag("1.0.0", Expected::Nowhere)).await, Ok(1));
+    assert!(matches!(moved(tag("2.0.0", Expected::Nowhere)).await, Err(Refusal::TagMoved { .. })));
+    assert_eq!(moved(tag("2.0.0", Expected::Serial(1))).await, Ok(2));
+    // A replayed request moves nothing.
+    assert!(matches!(
+        moved(tag("2.0.0", Expected::Serial(1))).await,
+        Err(Refusal::TagMoved { .. })
+    ));
+    assert_eq!(moved(tag("2.0.0", Expected::Anywhere)).await, Ok(2), "it stands there already");
+    assert!(matches!(
+        moved(tag("3.0.0", Expected::Anywhere)).await,
+        Err(Refusal::NoSuchVersion { .. })
+    ));
+    let (stands, history) = catalog.tags(&"lsst_distrib".parse().unwrap()).await.unwrap();
+    assert_eq!(stands.len(), 1);
+    assert_eq!(stands[0].version.to_string(), "2.0.0");
+    assert_eq!(history.iter().map(|state| state.serial).collect::<Vec<_>>(), [2, 1]);
+}
+
+async fn a_label_is_never_a_tag_and_a_version(catalog: &dyn Catalog) {
+    publish_version(catalog, "1.0.0").await;
+    catalog.move_tag(&tag("1.0.0", Expected::Anywhere), &act()).await.unwrap().unwrap();
+    let afw = build("afw", "1.0.0-b1", None);
+    let labelled = |label: &str| Publication {
+        distribution: Some(distribution(label, &[&afw.0])),
+        ..publication(std::slice::from_ref(&afw))
+    };
+
+    let version = catalog.record(&labelled("current"), &act()).await.unwrap();
+    catalog.record(&labelled("weekly"), &act()).await.unwrap().unwrap();
+    let weekly = TagChange { tag: "weekly".parse().unwrap(), ..tag("1.0.0", Expected::Anywhere) };
+    let moved = catalog.move_tag(&weekly, &act()).await.unwrap();
+
+    assert!(matches!(version, Err(Refusal::TagIsVersion { .. })));
+    assert!(matches!(moved, Err(Refusal::TagIsVersion { .. })));
+}
+
+async fn distributions_are_found_by_version_tag_and_digest(catalog: &dyn Catalog) {
+    let recorded = publish_version(catalog, "1.0.0").await;
+    catalog.move_tag(&tag("1.0.0", Expected::Anywhere), &act()).await.unwrap().unwrap();
+    let digest = recorded.distribution.unwrap().digest;
+    let name = "lsst_distrib".parse().unwrap();
+    let selectors = [
+        DistributionSelector::Version("1.0.0".parse().unwrap()),
+        DistributionSelector::Version("current".parse().unwrap()),
+        DistributionSelector::Digest(digest),
+    ];
+    for selector in selectors {
+        let found = catalog.distribution(&name, &selector).await.unwrap();
+        assert_eq!(found.distributions.len(), 1, "{selector:?}");
+        assert_eq!(found.distributions[0].digest, digest);
+        assert_eq!(found.distributions[0].distribution.digest().unwrap(), digest);
+    }
+    let other = DistributionSelector::Version("2.0.0".parse().unwrap());
+    assert!(catalog.distribution(&name, &other).await.unwrap().distributions.is_empty());
+}
+
+async fn holders_are_archives_trees_and_files_in_pages(catalog: &dyn Catalog) {
+    let mut builds = Vec::new();
+    for number in 0..5 {
+        let name = format!("p{number}");
+        let (stored, index) =
+            archive(&name, &[("empty", b""), ("also/empty", b""), ("own", name.as_bytes())]);
+        catalog.record_archive(&stored, &index).await.unwrap();
+        builds.push(build(&name, "1.0.0-b1", Some(&stored)));
+    }
+    let first = builds[0].clone();
+    let publication = Publication {
+        distribution: Some(distribution("1.0.0", &[&first.0])),
+        ..publication(&builds)
+    };
+    catalog.record(&publication, &act()).await.unwrap().unwrap();
+
+    // The bytes of an archive are its name here, and so is the file `own` in it.
+    let own = Checksum::Sha256(Sha256::of(b"p0"));
+    let found = catalog.holders(&[own], 10).await.unwrap().remove(0);
+    let kinds: Vec<HolderKind> = found.holders.iter().map(|holder| holder.kind).collect();
+    assert_eq!(kinds, [HolderKind::Archive, HolderKind::File]);
+    assert_eq!(found.holders[1].path.as_ref().unwrap().as_str(), "own");
+    assert_eq!(found.holders[1].distributions[0].version.to_string(), "1.0.0");
+
+    let empty = Checksum::Sha256(Sha256::of(b""));
+    let mut paths = std::collections::BTreeSet::new();
+    let mut next: Option<String> = None;
+    loop {
+        let page = catalog.holders_after(&empty, next.as_deref(), 3).await.unwrap();
+        assert_eq!(page.total, 10);
+        for holder in &page.holders {
+            assert!(paths.insert((holder.product.clone(), holder.path.clone())), "seen once");
+        }
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paths.len(), 10);
+}
+
+async fn lists_come_in_pages_that_leave_nothing_out(catalog: &dyn Catalog) {
+    let builds: Vec<_> = (0..7).map(|n| build(&format!("p{n}"), "1.0.0-b1", None)).collect();
+    catalog.record(&publication(&builds), &act()).await.unwrap().unwrap();
+
+    let mut names = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = catalog.products(Some("P"), after.as_deref(), 3).await.unwrap();
+        names.extend(page.items.into_iter().map(|product| product.name.to_string()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(names, ["p0", "p1", "p2", "p3", "p4", "p5", "p6"]);
+
+    let mut seqs = Vec::new();
+    let mut after = None;
+    loop {
+        let page = catalog.builds(&BuildFilter::default(), after, 3).await.unwrap();
+        seqs.extend(page.items.into_iter().map(|stored| stored.build.published.unwrap().seq));
+        match page.next {
+            Some(next) => after = Some(next.parse().unwrap()),
+            None => break,
+        }
+    }
+    assert_eq!(seqs, [7, 6, 5, 4, 3, 2, 1]);
+}
+
+async fn the_newest_build_is_the_highest_not_the_last(catalog: &dyn Catalog) {
+    for name in ["1.0.0-b9", "1.0.0-b10", "1.0.0-b2", "0.9.0-b99"] {
+        let one = publication(&[build("afw", name, None)]);
+        catalog.record(&one, &act()).await.unwrap().unwrap();
+    }
+    let mut test = build("afw", "9.0.0-b1", None);
+    test.0.test = true;
+    test.1 = test.0.digest().unwrap();
+    catalog.record(&publication(&[test]), &act()).await.unwrap().unwrap();
+
+    let afw = catalog.product(&"afw".parse().unwrap()).await.unwrap().unwrap();
+
+    assert_eq!(afw.newest.unwrap().to_string(), "1.0.0-b10");
+    assert_eq!(afw.builds, 5);
+}
+
+async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
+    let afw = build("afw", "1.0.0-b1", None);
+    catalog.record(&publication(std::slice::from_ref(&afw)), &act()).await.unwrap().unwrap();
+    let said = StatementRequest {
+        subject: afw.1,
+        kind: StatementKind::Withdrawn,
+        reason: "wrong flags".parse().unwrap(),
+        replaced_by: None,
+    };
+
+    catalog.state(&said, &act()).await.unwrap();
+
+    let stored = catalog.builds_by_key(&[afw.0.key()]).await.unwrap().remove(0).unwrap();
+    assert_eq!(stored.withdrawn.unwrap().as_str(), "wrong flags");
+    assert_eq!(catalog.statements(&afw.1).await.unwrap()[0].said, said);
+}
+
+async fn tokens_are_kept_found_and_revoked(catalog: &dyn Catalog) {
+    let token = StoredToken {
+        name: "ci".parse().unwrap(),
+        hash: Sha256::of(b"secret"),
+        scopes: vec!["publish:*".to_owned()],
+        test: true,
+        created: act().at,
+        expires: None,
+        revoked: None,
+        last_used: None,
+    };
+    assert!(catalog.create_token(&token).await.unwrap());
+    assert!(!catalog.create_token(&token).await.unwrap(), "a name is taken once");
+    catalog.note_token_use(&token.hash, &act().at).await.unwrap();
+    let kept = catalog.token(&token.hash).await.unwrap().unwrap();
+    assert_eq!(kept, StoredToken { last_used: Some(act().at), ..token.clone() });
+
+    let revoked = catalog.revoke_token(&token.name, &act().at).await.unwrap().unwrap();
+
+    assert_eq!(revoked.revoked, Some(act().at));
+    assert!(!catalog.create_token(&token).await.unwrap(), "also by a revoked one");
+    assert_eq!(catalog.revoke_token(&"x".parse().unwrap(), &act().at).await.unwrap(), None);
+    assert_eq!(catalog.tokens().await.unwrap().len(), 1);
+}
+
+async fn uploads_begin_within_their_quota(catalog: &dyn Catalog) {
+    let upload = |id: &str| Upload {
+        id: id.to_owned(),
+        token: Sha256::of(b"secret"),
+        filename: "a.tar".to_owned(),
+        sha256: Some(Sha256::of(b"a")),
+        length: 60,
+        offset: 0,
+        created: act().at,
+        expires: act().at,
+    };
+    let quota = UploadQuota { uploads: 10, bytes: 100 };
+
+    assert_eq!(catalog.begin_upload(&upload("a"), quota).await.unwrap(), BeginUpload::Begun);
+    assert_eq!(
+        catalog.begin_upload(&upload("b"), quota).await.unwrap(),
+        BeginUpload::OverQuota { uploads: 1, bytes: 60 }
+    );
+    catalog.advance_upload("a", 30).await.unwrap();
+    assert_eq!(catalog.upload("a").await.unwrap().unwrap().offset, 30);
+    assert_eq!(catalog.upload("b").await.unwrap(), None);
+    catalog.end_upload("a").await.unwrap();
+    assert!(catalog.uploads().await.unwrap().is_empty());
+}
+
+async fn the_journal_chains_and_knows_what_is_stored(catalog: &dyn Catalog) {
+    publish_version(catalog, "1.0.0").await;
+    catalog.move_tag(&tag("1.0.0", Expected::Anywhere), &act()).await.unwrap().unwrap();
+
+    let rows = catalog.journal_unstored().await.unwrap();
+    let entries: Vec<JournalEntry> =
+        rows.iter().map(|row| serde_json::from_str(&row.document).unwrap()).collect();
+
+    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(entries[0].previous, None);
+    assert_eq!(entries[1].previous, Some(rows[0].digest));
+    assert_eq!(Digest::of(rows[1].document.as_bytes()), rows[1].digest);
+    catalog.journal_stored(1..2).await.unwrap();
+    assert_eq!(catalog.journal_unstored().await.unwrap(), rows[1..]);
+    assert_eq!(catalog.journal(1, 10).await.unwrap(), rows);
+    assert_eq!(catalog.check().await.unwrap(), []);
+}
+
+async fn a_replayed_journal_gives_the_same_answers(first: &dyn Catalog, second: &dyn Catalog) {
+    let (stored, index) = archive("afw", &[("a", b"one")]);
+    first.record_archive(&stored, &index).await.unwrap();
+    let afw = build("afw", "1.0.0-b1", Some(&stored));
+    let publication = Publication {
+        distribution: Some(distribution("1.0.0", &[&afw.0])),
+        tags: vec![tag("1.0.0", Expected::Nowhere)],
+        ..publication(std::slice::from_ref(&afw))
+    };
+    first.record(&publication, &act()).await.unwrap().unwrap();
+    publish_version(first, "2.0.0").await;
+    first.move_tag(&tag("2.0.0", Expected::Serial(1)), &act()).await.unwrap().unwrap();
+
+    second.record_archive(&stored, &index).await.unwrap();
+    for row in first.journal(1, 10).await.unwrap() {
+        second.replay(&serde_json::from_str(&row.document).unwrap()).await.unwrap();
+    }
+
+    let name = "lsst_distrib".parse().unwrap();
+    let all = BuildFilter::default();
+    assert_eq!(
+        first.builds(&all, None, 9).await.unwrap(),
+        second.builds(&all, None, 9).await.unwrap()
+    );
+    assert_eq!(first.tags(&name).await.unwrap(), second.tags(&name).await.unwrap());
+    assert_eq!(
+        first.distributions(None, None, None, 9).await.unwrap(),
+        second.distributions(None, None, None, 9).await.unwrap()
+    );
+    assert_eq!(first.journal_head().await.unwrap(), second.journal_head().await.unwrap());
+    assert!(second.journal_unstored().await.unwrap().is_empty());
+    // Numbers go on where they were.
+    let after = publish_version(second, "3.0.0").await;
+    assert_eq!(after.distribution.unwrap().published.seq, 6);
+}
+
+async fn of_many_at_once_with_one_key_one_wins(catalog: &dyn Catalog) {
+    let mut archives = Vec::new();
+    for number in 0..8 {
+        let (stored, index) = archive(&format!("a{number}"), &[]);
+        catalog.record_archive(&stored, &index).await.unwrap();
+        archives.push(stored);
+    }
+    let publications: Vec<Publication> = archives
+        .iter()
+        .map(|stored| publication(&[build("afw", "1.0.0-b1", Some(stored))]))
+        .collect();
+
+    let act = act();
+    let tries = publications.iter().map(|publication| catalog.record(publication, &act));
+    let done = futures_util::future::join_all(tries).await;
+
+    let won = done.iter().filter(|done| done.as_ref().unwrap().is_ok()).count();
+    assert_eq!(won, 1);
+}
+
+macro_rules! promises {
+    ($engine:ident, $fresh:expr, $($promise:ident),+ $(,)?) => {
+        mod $engine {
+            $(#[tokio::test]
+            async fn $promise() {
+                let folder = tempfile::tempdir().unwrap();
+                let catalog = ($fresh)(folder.path());
+                super::$promise(&catalog).await;
+            })+
+
+            #[tokio::test]
+            async fn a_replayed_journal_gives_the_same_answers() {
+                let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+                let (first, second) = (($fresh)(folders.0.path()), ($fresh)(folders.1.path()));
+                super::a_replayed_journal_gives_the_same_answers(&first, &second).await;
+            }
+        }
+    };
+}
+
+promises!(
+    sqlite,
+    |folder: &std::path::Path| crate::catalog::Sqlite::open(&folder.join("catalog.sqlite"))
+        .unwrap(),
+    a_publication_is_seen_whole_and_again_is_existing,
+    a_refused_publication_leaves_nothing,
+    builds_without_their_archive_are_refused,
+    twins_are_refused_unless_they_are_allowed,
+    an_archive_is_kept_once_with_its_index,
+    a_tag_moves_only_from_where_it_is_expected,
+    a_label_is_never_a_tag_and_a_version,
+    distributions_are_found_by_version_tag_and_digest,
+    holders_are_archives_trees_and_files_in_pages,
+    lists_come_in_pages_that_leave_nothing_out,
+    the_newest_build_is_the_highest_not_the_last,
+    a_withdrawn_build_says_so,
+    tokens_are_kept_found_and_revoked,
+    uploads_begin_within_their_quota,
+    the_journal_chains_and_knows_what_is_stored,
+    of_many_at_once_with_one_key_one_wins,
+);

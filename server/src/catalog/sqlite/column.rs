@@ -1,0 +1,70 @@
+//! Typed values from columns.
+
+use std::str::FromStr;
+
+use larder_schema::{Blake3, Digest, Sha256, TreeChecksum};
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
+
+fn unreadable(
+    index: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+}
+
+/// A text that is a typed value.
+pub(super) fn parsed<T>(row: &Row<'_>, index: usize) -> rusqlite::Result<T>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    row.get_ref(index)?.as_str()?.parse().map_err(|error| unreadable(index, error))
+}
+
+/// The same where there may be none.
+pub(super) fn parsed_opt<T>(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: Option<&str> = row.get_ref(index)?.as_str_or_null()?;
+    text.map(str::parse).transpose().map_err(|error| unreadable(index, error))
+}
+
+/// A JSON document.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(index)?.as_str()?).map_err(|error| unreadable(index, error))
+}
+
+/// A number that is never negative.
+pub(super) fn number(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(index)?;
+    u64::try_from(number).map_err(|error| unreadable(index, error))
+}
+
+pub(super) fn sha256(row: &Row<'_>, index: usize) -> rusqlite::Result<Sha256> {
+    Ok(Sha256(row.get(index)?))
+}
+
+pub(super) fn sha256_opt(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Sha256>> {
+    Ok(row.get::<_, Option<[u8; 32]>>(index)?.map(Sha256))
+}
+
+pub(super) fn blake3(row: &Row<'_>, index: usize) -> rusqlite::Result<Blake3> {
+    Ok(Blake3(row.get(index)?))
+}
+
+pub(super) fn tree(row: &Row<'_>, index: usize) -> rusqlite::Result<TreeChecksum> {
+    Ok(TreeChecksum(row.get(index)?))
+}
+
+pub(super) fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
+    Ok(Digest(sha256(row, index)?))
+}
+
+/// A number as SQLite keeps it; what larder counts is below 2^53.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

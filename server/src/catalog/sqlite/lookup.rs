@@ -1,0 +1,191 @@
+//! Products and builds, one and many.
+
+use larder_schema::api::{Page, ProductSummary};
+use larder_schema::record::{Extra, Published};
+use larder_schema::{Build, BuildKey, BuildName, Digest, Platform, ProductName};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+
+use super::column::{self, signed};
+use crate::catalog::{BuildFilter, Error, Statement, StoredBuild};
+
+/// A build; the statement that withdrew it is found through `statements_subject`.
+const BUILD: &str = "SELECT record, digest, at, by, seq, (SELECT reason FROM statements \
+     WHERE subject = builds.digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
+     FROM builds";
+
+const KEY: &str = "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 \
+     AND minor = ?3 AND patch = ?4 AND build = ?5";
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
+    let mut build: Build = column::json(row, 0)?;
+    build.published = Some(Published {
+        at: column::parsed(row, 2)?,
+        by: column::parsed(row, 3)?,
+        seq: column::number(row, 4)?,
+    });
+    let digest = column::digest(row, 1)?;
+    Ok(StoredBuild { build, digest, withdrawn: column::parsed_opt(row, 5)? })
+}
+
+pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBuild>, Error> {
+    let sql = format!("{BUILD} WHERE {KEY} AND platform = ?6");
+    let version = key.build.version;
+    Ok(db
+        .prepare_cached(&sql)?
+        .query_row(
+            params![
+                key.product.as_str(),
+                signed(version.major),
+                signed(version.minor),
+                signed(version.patch),
+                key.build.build.as_str(),
+                key.platform.to_string()
+            ],
+            stored,
+        )
+        .optional()?)
+}
+
+/// The number of a build that is there.
+pub(super) fn seq_of(db: &Connection, key: &BuildKey) -> Result<i64, Error> {
+    let sql = format!("SELECT seq FROM builds WHERE {KEY} AND platform = ?6");
+    let version = key.build.version;
+    Ok(db.prepare_cached(&sql)?.query_row(
+        params![
+            key.product.as_str(),
+            signed(version.major),
+            signed(version.minor),
+            signed(version.patch),
+            key.build.build.as_str(),
+            key.platform.to_string()
+        ],
+        |row| row.get(0),
+    )?)
+}
+
+pub(super) fn build(
+    db: &Connection,
+    product: &ProductName,
+    build: &BuildName,
+) -> Result<Vec<StoredBuild>, Error> {
+    let sql = format!("{BUILD} WHERE {KEY} ORDER BY platform");
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(
+        params![
+            product.as_str(),
+            signed(build.version.major),
+            signed(build.version.minor),
+            signed(build.version.patch),
+            build.build.as_str()
+        ],
+        stored,
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn builds(
+    db: &Connection,
+    filter: &BuildFilter,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Page<StoredBuild>, Error> {
+    let mut conditions = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
+    let mut add = |condition: &str, value: Value| {
+        values.push(value);
+        conditions.push(condition.replace('?', &format!("?{}", values.len())));
+    };
+    if let Some(product) = &filter.product {
+        let name = product.to_string().into();
+        add("product = (SELECT id FROM products WHERE name = ?)", name);
+    }
+    if let Some(version) = &filter.version {
+        add("major = ?", signed(version.major).into());
+        add("minor = ?", signed(version.minor).into());
+        add("patch = ?", signed(version.patch).into());
+    }
+    if let Some(revision) = &filter.revision {
+        add("revision = ?", revision.clone().into());
+    }
+    if let Some(upstream) = &filter.upstream_version {
+        add("upstream_version = ?", upstream.clone().into());
+    }
+    if let Some(platform) = &filter.platform {
+        add("platform = ?", Platform::to_string(platform).into());
+    }
+    if let Some(after) = after {
+        add("seq < ?", signed(after).into());
+    }
+    add("1 ORDER BY seq DESC LIMIT ?", signed(limit as u64 + 1).into());
+    let sql = format!("{BUILD} WHERE {}", conditions.join(" AND "));
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut items: Vec<StoredBuild> =
+        statement.query_map(params_from_iter(values), stored)?.collect::<Result<_, _>>()?;
+    let next = cut(&mut items, limit).and_then(|last| last.build.published.as_ref());
+    let next = next.map(|published| published.seq.to_string());
+    Ok(Page { items, next })
+}
+
+/// Cuts what was read beyond the page; the last of the page if anything was cut.
+pub(super) fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    items.last().filter(|_| more)
+}
+
+const PRODUCT: &str = "SELECT products.name, products.builds, \
+     major || '.' || minor || '.' || patch || '-' || build, summary \
+     FROM products LEFT JOIN builds ON builds.seq = newest";
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<ProductSummary> {
+    Ok(ProductSummary {
+        name: column::parsed(row, 0)?,
+        builds: column::number(row, 1)?,
+        newest: column::parsed_opt(row, 2)?,
+        summary: column::parsed_opt(row, 3)?,
+        extra: Extra::new(),
+    })
+}
+
+pub(super) fn product(
+    db: &Connection,
+    name: &ProductName,
+) -> Result<Option<ProductSummary>, Error> {
+    let sql = format!("{PRODUCT} WHERE products.name = ?1");
+    Ok(db.prepare_cached(&sql)?.query_row([name.as_str()], summary).optional()?)
+}
+
+pub(super) fn products(
+    db: &Connection,
+    query: Option<&str>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<ProductSummary>, Error> {
+    let sql = format!(
+        "{PRODUCT} WHERE products.name > ?1 AND (instr(lower(products.name), lower(?2)) > 0 \
+         OR instr(lower(coalesce(summary, '')), lower(?2)) > 0) ORDER BY products.name LIMIT ?3"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(
+        params![after.unwrap_or(""), query.unwrap_or(""), signed(limit as u64 + 1)],
+        summary,
+    )?;
+    let mut items: Vec<ProductSummary> = rows.collect::<Result<_, _>>()?;
+    let next = cut(&mut items, limit).map(|last| last.name.to_string());
+    Ok(Page { items, next })
+}
+
+pub(super) fn statements(db: &Connection, subject: &Digest) -> Result<Vec<Statement>, Error> {
+    let mut statement = db
+        .prepare_cached("SELECT id, said, at, by FROM statements WHERE subject = ?1 ORDER BY id")?;
+    let rows = statement.query_map([subject.0.0], |row| {
+        Ok(Statement {
+            id: column::number(row, 0)?,
+            said: column::json(row, 1)?,
+            at: column::parsed(row, 2)?,
+            by: column::parsed(row, 3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

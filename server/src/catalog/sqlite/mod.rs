@@ -1,0 +1,440 @@
+//! The catalog on SQLite, the embedded default.
+//!
+//! One connection writes, a few read; WAL with full synchronous, so that what is acknowledged
+//! survives a power cut. All work happens on the blocking pool. Only this engine opens the files.
+
+mod archives;
+mod check;
+mod column;
+mod distributions;
+mod holders;
+mod journal;
+mod lookup;
+mod migrate;
+mod record;
+mod tags;
+mod tokens;
+mod uploads;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use larder_schema::api::{
+    CheckFault, DistributionSummary, Page, ProductSummary, StatementRequest, TagState,
+};
+use larder_schema::archive::Index;
+use larder_schema::{BuildKey, BuildName, Checksum, Digest, Entry, ProductName, Sha256, Timestamp};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use tokio::sync::Semaphore;
+
+use super::{
+    Act, BeginUpload, BuildFilter, Catalog, DistributionSelector, Error, Holders, JournalEntry,
+    JournalRow, Publication, Recorded, Refusal, SelectedDistributions, Statement, StoredArchive,
+    StoredBuild, StoredToken, TagChange, Upload, UploadQuota,
+};
+
+/// How many connections read at once.
+const READERS: usize = 4;
+/// How long a read may take.
+const READ_DEADLINE: Duration = Duration::from_secs(30);
+/// Virtual machine steps between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+/// The catalog on SQLite.
+#[derive(Clone)]
+pub struct Sqlite {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    reading: Semaphore,
+}
+
+/// Why a transaction was given up.
+enum Stop {
+    Failed(Error),
+    Refused(Box<Refusal>),
+}
+
+impl Stop {
+    fn refused(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::OperationInterrupted) => Self::Deadline,
+            _ if matches!(error, rusqlite::Error::FromSqlConversionFailure(..)) => {
+                Self::Unreadable { what: "a value".to_owned(), source: Box::new(error) }
+            }
+            _ => Self::Engine(Box::new(error)),
+        }
+    }
+}
+
+impl From<larder_schema::canonical::CanonicalError> for Error {
+    fn from(error: larder_schema::canonical::CanonicalError) -> Self {
+        Self::Unreadable { what: "a document".to_owned(), source: Box::new(error) }
+    }
+}
+
+impl Sqlite {
+    /// Opens the catalog in the file at `path`, which is made if it is not there.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut writer = connect(path, 16_000)?;
+        migrate::migrate(&mut writer)?;
+        let inner = Inner {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+            reading: Semaphore::new(READERS),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Runs `work` in a transaction: all of it is durable when this returns, or none is done.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<Result<T, Refusal>, Error> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let mut writer = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            match work(&transaction) {
+                Ok(done) => {
+                    transaction.commit()?;
+                    Ok(Ok(done))
+                }
+                Err(Stop::Refused(refusal)) => Ok(Err(*refusal)),
+                Err(Stop::Failed(error)) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// The same for work that nothing can refuse.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = self.write(move |transaction| work(transaction).map_err(Stop::Failed)).await?;
+        Ok(done.unwrap_or_else(|refusal| unreachable!("this work refuses nothing: {refusal}")))
+    }
+
+    /// Runs `work` on one state of the catalog, within the deadline.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _permit = self.inner.reading.acquire().await.map_err(|_| Error::Stopped)?;
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let mut reader = inner.reader()?;
+            let end = Instant::now() + READ_DEADLINE;
+            reader.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > end))?;
+            let snapshot = reader.unchecked_transaction()?;
+            let answer = work(&snapshot);
+            drop(snapshot);
+            inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            answer
+        })
+        .await
+    }
+}
+
+impl Inner {
+    fn reader(&self) -> Result<Connection, Error> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(reader) => Ok(reader),
+            None => {
+                let reader = connect(&self.path, 8_000)?;
+                reader.pragma_update(None, "query_only", true)?;
+                Ok(reader)
+            }
+        }
+    }
+}
+
+/// Opens the file with the settings that the promises need; `cache` is in KiB.
+fn connect(path: &Path, cache: i64) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cache_size", -cache)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Stopped))
+}
+
+#[async_trait]
+impl Catalog for Sqlite {
+    async fn ready(&self) -> Result<(), Error> {
+        self.read(|db| Ok(db.query_row("SELECT 1 FROM counters", [], |_| Ok(()))?)).await
+    }
+
+    async fn create_token(&self, token: &StoredToken) -> Result<bool, Error> {
+        let token = token.clone();
+        self.change(move |db| tokens::create(db, &token)).await
+    }
+
+    async fn token(&self, hash: &Sha256) -> Result<Option<StoredToken>, Error> {
+        let hash = *hash;
+        self.read(move |db| tokens::by_hash(db, &hash)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<StoredToken>, Error> {
+        self.read(tokens::all).await
+    }
+
+    async fn revoke_token(
+        &self,
+        name: &ProductName,
+        at: &Timestamp,
+    ) -> Result<Option<StoredToken>, Error> {
+        let (name, at) = (name.clone(), at.clone());
+        self.change(move |db| tokens::revoke(db, &name, &at)).await
+    }
+
+    async fn note_token_use(&self, hash: &Sha256, at: &Timestamp) -> Result<(), Error> {
+        let (hash, at) = (*hash, at.clone());
+        self.change(move |db| tokens::note_use(db, &hash, &at)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        upload: &Upload,
+        quota: UploadQuota,
+    ) -> Result<BeginUpload, Error> {
+        let upload = upload.clone();
+        self.change(move |db| uploads::begin(db, &upload, quota)).await
+    }
+
+    async fn upload(&self, id: &str) -> Result<Option<Upload>, Error> {
+        let id = id.to_owned();
+        self.read(move |db| uploads::by_id(db, &id)).await
+    }
+
+    async fn advance_upload(&self, id: &str, offset: u64) -> Result<(), Error> {
+        let id = id.to_owned();
+        self.change(move |db| uploads::advance(db, &id, offset)).await
+    }
+
+    async fn end_upload(&self, id: &str) -> Result<(), Error> {
+        let id = id.to_owned();
+        self.change(move |db| uploads::end(db, &id)).await
+    }
+
+    async fn uploads(&self) -> Result<Vec<Upload>, Error> {
+        self.read(uploads::all).await
+    }
+
+    async fn record_archive(
+        &self,
+        archive: &StoredArchive,
+        index: &Index,
+    ) -> Result<StoredArchive, Error> {
+        let (archive, entries) = (archive.clone(), index.entries.clone());
+        self.change(move |db| archives::record(db, &archive, &entries)).await
+    }
+
+    async fn archive(&self, checksum: &Checksum) -> Result<Option<StoredArchive>, Error> {
+        let checksum = *checksum;
+        self.read(move |db| archives::by_checksum(db, &checksum)).await
+    }
+
+    async fn is_named(&self, archive: &Sha256) -> Result<bool, Error> {
+        let archive = *archive;
+        self.read(move |db| archives::is_named(db, &archive)).await
+    }
+
+    async fn held(&self, checksums: &[Checksum]) -> Result<Vec<bool>, Error> {
+        let checksums = checksums.to_vec();
+        self.read(move |db| archives::held(db, &checksums)).await
+    }
+
+    async fn contents(
+        &self,
+        archive: &Sha256,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let (archive, after) = (*archive, after.map(str::to_owned));
+        self.read(move |db| archives::contents(db, &archive, after.as_deref(), limit)).await
+    }
+
+    async fn archives(
+        &self,
+        after: Option<&Sha256>,
+        limit: usize,
+    ) -> Result<Vec<StoredArchive>, Error> {
+        let after = after.copied();
+        self.read(move |db| archives::page(db, after.as_ref(), limit)).await
+    }
+
+    async fn record(
+        &self,
+        publication: &Publication,
+        act: &Act,
+    ) -> Result<Result<Recorded, Refusal>, Error> {
+        let (publication, act) = (publication.clone(), act.clone());
+        self.write(move |db| record::record(db, &publication, &act)).await
+    }
+
+    async fn move_tag(
+        &self,
+        change: &TagChange,
+        act: &Act,
+    ) -> Result<Result<TagState, Refusal>, Error> {
+        let (change, act) = (change.clone(), act.clone());
+        self.write(move |db| tags::move_alone(db, &change, &act)).await
+    }
+
+    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<Statement, Error> {
+        let (said, act) = (said.clone(), act.clone());
+        self.change(move |db| record::state(db, &said, &act)).await
+    }
+
+    async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error> {
+        let subject = *subject;
+        self.read(move |db| lookup::statements(db, &subject)).await
+    }
+
+    async fn products(
+        &self,
+        query: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, Error> {
+        let (query, after) = (query.map(str::to_owned), after.map(str::to_owned));
+        self.read(move |db| lookup::products(db, query.as_deref(), after.as_deref(), limit)).await
+    }
+
+    async fn product(&self, name: &ProductName) -> Result<Option<ProductSummary>, Error> {
+        let name = name.clone();
+        self.read(move |db| lookup::product(db, &name)).await
+    }
+
+    async fn builds(
+        &self,
+        filter: &BuildFilter,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<StoredBuild>, Error> {
+        let filter = filter.clone();
+        self.read(move |db| lookup::builds(db, &filter, after, limit)).await
+    }
+
+    async fn build(
+        &self,
+        product: &ProductName,
+        build: &BuildName,
+    ) -> Result<Vec<StoredBuild>, Error> {
+        let (product, build) = (product.clone(), build.clone());
+        self.read(move |db| lookup::build(db, &product, &build)).await
+    }
+
+    async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
+        let keys = keys.to_vec();
+        self.read(move |db| keys.iter().map(|key| lookup::by_key(db, key)).collect()).await
+    }
+
+    async fn distributions(
+        &self,
+        query: Option<&str>,
+        name: Option<&ProductName>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<DistributionSummary>, Error> {
+        let (query, name) = (query.map(str::to_owned), name.cloned());
+        self.read(move |db| distributions::page(db, query.as_deref(), name.as_ref(), after, limit))
+            .await
+    }
+
+    async fn distribution(
+        &self,
+        name: &ProductName,
+        selector: &DistributionSelector,
+    ) -> Result<SelectedDistributions, Error> {
+        let (name, selector) = (name.clone(), selector.clone());
+        self.read(move |db| distributions::select(db, &name, &selector)).await
+    }
+
+    async fn tags(&self, name: &ProductName) -> Result<(Vec<TagState>, Vec<TagState>), Error> {
+        let name = name.clone();
+        self.read(move |db| tags::of(db, &name)).await
+    }
+
+    async fn holders(&self, checksums: &[Checksum], most: usize) -> Result<Vec<Holders>, Error> {
+        let checksums = checksums.to_vec();
+        self.read(move |db| holders::all(db, &checksums, most)).await
+    }
+
+    async fn holders_after(
+        &self,
+        checksum: &Checksum,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Holders, Error> {
+        let (checksum, after) = (*checksum, after.map(str::to_owned));
+        self.read(move |db| holders::page(db, &checksum, after.as_deref(), most)).await
+    }
+
+    async fn journal_unstored(&self) -> Result<Vec<JournalRow>, Error> {
+        self.read(journal::unstored).await
+    }
+
+    async fn journal_stored(&self, seqs: Range<u64>) -> Result<(), Error> {
+        self.change(move |db| journal::mark_stored(db, &seqs)).await
+    }
+
+    async fn journal(&self, from: u64, limit: usize) -> Result<Vec<JournalRow>, Error> {
+        self.read(move |db| journal::page(db, from, limit)).await
+    }
+
+    async fn journal_head(&self) -> Result<(u64, Option<Digest>), Error> {
+        self.read(journal::head).await
+    }
+
+    async fn replay(&self, entry: &JournalEntry) -> Result<(), Error> {
+        let entry = entry.clone();
+        let done = self.write(move |db| journal::replay(db, &entry)).await?;
+        done.map_err(|refusal| Error::Unreadable {
+            what: "a journal entry".to_owned(),
+            source: Box::new(refusal),
+        })
+    }
+
+    async fn check(&self) -> Result<Vec<CheckFault>, Error> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || check::check(&inner.reader()?)).await
+    }
+}

@@ -1,0 +1,313 @@
+//! Publications: builds, a distribution and tags, all or none.
+
+use larder_schema::api::{DistributionName, DistributionSummary, StatementRequest};
+use larder_schema::record::Published;
+use larder_schema::{
+    Build, BuildName, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::column::{self, signed};
+use super::{Stop, archives, distributions, journal, lookup, tags};
+use crate::catalog::journal::{JournalArchive, JournalDistribution};
+use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal, Statement};
+
+/// The next number of the server's order of publication.
+fn next_seq(db: &Connection) -> Result<u64, Error> {
+    let sql = "UPDATE counters SET value = value + 1 WHERE name = 'seq' RETURNING value";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| column::number(row, 0))?)
+}
+
+pub(super) fn record(
+    db: &Connection,
+    publication: &Publication,
+    act: &Act,
+) -> Result<Recorded, Stop> {
+    refuse_missing_archives(db, publication)?;
+    let mut recorded = Recorded::default();
+    let mut new_builds = Vec::new();
+    for (build, digest) in &publication.builds {
+        if is_recorded(db, build, digest)? {
+            recorded.existing.push(build.key());
+        } else {
+            let build = insert_build(db, build, digest, publication.twins, act)?;
+            recorded.published.push(build.key());
+            new_builds.push(build);
+        }
+    }
+    let mut new_distribution = None;
+    if let Some((distribution, digest)) = &publication.distribution {
+        let (summary, new) = record_distribution(db, distribution, digest, act)?;
+        new_distribution = new;
+        recorded.distribution = Some(summary);
+    }
+    let mut moved = Vec::new();
+    for change in &publication.tags {
+        let (state, is_new) = tags::move_to(db, change, act)?;
+        if is_new {
+            moved.push(state.clone());
+        }
+        recorded.tags.push(state);
+    }
+    if !new_builds.is_empty() || new_distribution.is_some() || !moved.is_empty() {
+        let archives = journal_archives(db, &new_builds)?;
+        let change = Change::Publish {
+            archives,
+            builds: new_builds,
+            distribution: new_distribution,
+            tags: moved,
+        };
+        journal::append(db, act, change)?;
+    }
+    Ok(recorded)
+}
+
+fn refuse_missing_archives(db: &Connection, publication: &Publication) -> Result<(), Stop> {
+    let mut missing = Vec::new();
+    for (build, _) in &publication.builds {
+        if let Some(archive) = &build.archive
+            && archives::by_checksum(db, &Checksum::Sha256(archive.sha256))?.is_none()
+        {
+            missing.push(archive.sha256);
+        }
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::refused(Refusal::ArchivesMissing { missing }))
+    }
+}
+
+/// Whether the build is there with this very record; refused when it is there with another.
+fn is_recorded(db: &Connection, build: &Build, digest: &Digest) -> Result<bool, Stop> {
+    match lookup::by_key(db, &build.key())? {
+        None => Ok(false),
+        Some(stored) if stored.digest == *digest => Ok(true),
+        Some(stored) => Err(Stop::refused(Refusal::BuildTaken {
+            key: build.key(),
+            stored: stored.digest,
+            offered: *digest,
+            stored_archive: stored.build.archive.map(|archive| archive.sha256),
+        })),
+    }
+}
+
+fn insert_build(
+    db: &Connection,
+    build: &Build,
+    digest: &Digest,
+    twins: bool,
+    act: &Act,
+) -> Result<Build, Stop> {
+    let seq = next_seq(db)?;
+    let published = Published { at: act.at.clone(), by: act.by.clone(), seq };
+    let product = product_id(db, &build.product, twins)?;
+    insert_build_row(db, product, build, digest, &published)?;
+    Ok(Build { published: Some(published), ..build.clone() })
+}
+
+/// The row of a build; also for the journal's replay, which brings its own `published`.
+pub(super) fn insert_build_row(
+    db: &Connection,
+    product: i64,
+    build: &Build,
+    digest: &Digest,
+    published: &Published,
+) -> Result<(), Error> {
+    let record = Build { published: None, ..build.clone() };
+    let record = larder_schema::canonical::to_kept(&record)?;
+    let revision = build.source.as_ref().and_then(|source| source.revision.as_ref());
+    db.prepare_cached(
+        "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, \
+         revision, upstream_version, test, record, digest, at, by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM archives WHERE sha256 = ?8), \
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?
+    .execute(params![
+        signed(published.seq),
+        product,
+        signed(build.version.major),
+        signed(build.version.minor),
+        signed(build.version.patch),
+        build.build.as_str(),
+        build.platform.to_string(),
+        build.archive.as_ref().map(|archive| archive.sha256.0),
+        revision.map(|revision| revision.as_str()),
+        build.upstream_version.as_ref().map(Text::as_str),
+        build.test,
+        record,
+        digest.0.0,
+        published.at.as_str(),
+        published.by.as_str(),
+    ])?;
+    count_build(db, product, build, published.seq)
+}
+
+/// The product's number; made bare when it is new, refused when a twin is there.
+pub(super) fn product_id(db: &Connection, name: &ProductName, twins: bool) -> Result<i64, Stop> {
+    let known = db
+        .prepare_cached("SELECT id FROM products WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let skeleton = name.skeleton();
+    let twin: Option<ProductName> = db
+        .prepare_cached("SELECT name FROM products WHERE skeleton = ?1 LIMIT 1")?
+        .query_row([&skeleton], |row| column::parsed(row, 0))
+        .optional()?;
+    if let Some(stored) = twin.filter(|_| !twins) {
+        return Err(Stop::refused(Refusal::Twin { offered: name.clone(), stored }));
+    }
+    db.prepare_cached("INSERT INTO products (name, skeleton, builds) VALUES (?1, ?2, 0)")?
+        .execute(params![name.as_str(), skeleton])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// Counts the build, and makes it the product's newest if it is.
+fn count_build(db: &Connection, product: i64, build: &Build, seq: u64) -> Result<(), Error> {
+    db.prepare_cached("UPDATE products SET builds = builds + 1 WHERE id = ?1")?
+        .execute([product])?;
+    if build.test {
+        return Ok(());
+    }
+    let newest: Option<(BuildName, u64)> = db
+        .prepare_cached(
+            "SELECT major || '.' || minor || '.' || patch || '-' || build, seq FROM builds \
+             WHERE seq = (SELECT newest FROM products WHERE id = ?1)",
+        )?
+        .query_row([product], |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))
+        .optional()?;
+    let is_newest = newest.is_none_or(|(name, newest_seq)| {
+        build.name().age(seq, &name, newest_seq) == std::cmp::Ordering::Greater
+    });
+    if is_newest {
+        db.prepare_cached("UPDATE products SET newest = ?2, summary = ?3 WHERE id = ?1")?
+            .execute(params![product, signed(seq), build.summary.as_ref().map(Text::as_str)])?;
+    }
+    Ok(())
+}
+
+fn record_distribution(
+    db: &Connection,
+    distribution: &Distribution,
+    digest: &Digest,
+    act: &Act,
+) -> Result<(DistributionSummary, Option<JournalDistribution>), Stop> {
+    if let Some(stored) = distributions::summary(db, distribution)? {
+        if stored.digest == *digest {
+            return Ok((stored, None));
+        }
+        return Err(Stop::refused(Refusal::DistributionTaken {
+            name: DistributionName {
+                name: distribution.name.clone(),
+                version: distribution.version.clone(),
+                platform: distribution.platform.clone(),
+            },
+            stored: stored.digest,
+            offered: *digest,
+        }));
+    }
+    if let DistributionVersion::Label(label) = &distribution.version {
+        refuse_tag(db, &distribution.name, label)?;
+    }
+    let seq = next_seq(db)?;
+    let published = Published { at: act.at.clone(), by: act.by.clone(), seq };
+    insert_distribution(db, distribution, digest, &published)?;
+    let summary = DistributionSummary {
+        name: distribution.name.clone(),
+        version: distribution.version.clone(),
+        platform: distribution.platform.clone(),
+        stage: distribution.stage,
+        digest: *digest,
+        published,
+    };
+    Ok((summary, Some(JournalDistribution { seq, document: distribution.clone() })))
+}
+
+fn refuse_tag(db: &Connection, name: &ProductName, label: &Label) -> Result<(), Stop> {
+    if tags::current(db, name, label)?.is_some() {
+        let (name, label) = (name.clone(), label.clone());
+        return Err(Stop::refused(Refusal::TagIsVersion { name, label }));
+    }
+    Ok(())
+}
+
+pub(super) fn insert_distribution(
+    db: &Connection,
+    distribution: &Distribution,
+    digest: &Digest,
+    published: &Published,
+) -> Result<(), Error> {
+    let document = larder_schema::canonical::to_kept(distribution)?;
+    db.prepare_cached(
+        "INSERT INTO distributions (seq, name, version, platform, stage, document, digest, at, by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        signed(published.seq),
+        distribution.name.as_str(),
+        distribution.version.to_string(),
+        distribution.platform.to_string(),
+        serde_json::to_string(&distribution.stage).map_err(|error| Error::Engine(error.into()))?,
+        document,
+        digest.0.0,
+        published.at.as_str(),
+        published.by.as_str(),
+    ])?;
+    for listed in &distribution.builds {
+        let build = lookup::seq_of(db, &listed.key())?;
+        db.prepare_cached("INSERT INTO distribution_builds (build, distribution) VALUES (?1, ?2)")?
+            .execute(params![build, signed(published.seq)])?;
+    }
+    Ok(())
+}
+
+fn journal_archives(db: &Connection, builds: &[Build]) -> Result<Vec<JournalArchive>, Error> {
+    let mut archives = std::collections::BTreeMap::new();
+    for archive in builds.iter().filter_map(|build| build.archive.as_ref()) {
+        if let Some(stored) = archives::by_checksum(db, &Checksum::Sha256(archive.sha256))? {
+            let format = stored.format.extension().to_owned();
+            let (sums, key) = (stored.sums, stored.key);
+            archives.insert(archive.sha256, JournalArchive { sums, key, format });
+        }
+    }
+    Ok(archives.into_values().collect())
+}
+
+pub(super) fn state(
+    db: &Connection,
+    said: &StatementRequest,
+    act: &Act,
+) -> Result<Statement, Error> {
+    let statement = insert_statement(db, said, act)?;
+    journal::append(db, act, Change::Statement { said: said.clone() })?;
+    Ok(statement)
+}
+
+pub(super) fn insert_statement(
+    db: &Connection,
+    said: &StatementRequest,
+    act: &Act,
+) -> Result<Statement, Error> {
+    let json = serde_json::to_string(said).map_err(|error| Error::Engine(error.into()))?;
+    let kind = match said.kind {
+        larder_schema::api::StatementKind::Withdrawn => "withdrawn",
+        larder_schema::api::StatementKind::Note => "note",
+    };
+    db.prepare_cached(
+        "INSERT INTO statements (subject, kind, said, reason, at, by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        said.subject.0.0,
+        kind,
+        json,
+        said.reason.as_str(),
+        act.at.as_str(),
+        act.by.as_str()
+    ])?;
+    let id = u64::try_from(db.last_insert_rowid()).unwrap_or_default();
+    Ok(Statement { id, said: said.clone(), at: act.at.clone(), by: act.by.clone() })
+}

@@ -1,0 +1,143 @@
+//! Tags: where they stand, and every move that they made.
+
+use larder_schema::api::TagState;
+use larder_schema::{DistributionVersion, Label, Platform, ProductName};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::column::{self, signed};
+use super::{Stop, journal};
+use crate::catalog::{Act, Change, Error, Refusal, TagChange};
+
+const COLUMNS: &str = "name, tag, version, serial, at, by";
+
+fn state(row: &Row<'_>) -> rusqlite::Result<TagState> {
+    Ok(TagState {
+        name: column::parsed(row, 0)?,
+        tag: column::parsed(row, 1)?,
+        version: column::parsed(row, 2)?,
+        serial: column::number(row, 3)?,
+        at: column::parsed(row, 4)?,
+        by: column::parsed(row, 5)?,
+    })
+}
+
+/// Where a tag stands.
+pub(super) fn current(
+    db: &Connection,
+    name: &ProductName,
+    tag: &Label,
+) -> Result<Option<TagState>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tags WHERE name = ?1 AND tag = ?2 ORDER BY serial DESC LIMIT 1"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    Ok(statement.query_row([name.as_str(), tag.as_str()], state).optional()?)
+}
+
+/// Moves a tag as the one change of a transaction.
+pub(super) fn move_alone(db: &Connection, change: &TagChange, act: &Act) -> Result<TagState, Stop> {
+    let (state, is_new) = move_to(db, change, act)?;
+    if is_new {
+        journal::append(db, act, Change::Tag { state: state.clone() })?;
+    }
+    Ok(state)
+}
+
+/// Moves a tag; tells where it stands then, and whether that is new.
+pub(super) fn move_to(
+    db: &Connection,
+    change: &TagChange,
+    act: &Act,
+) -> Result<(TagState, bool), Stop> {
+    let TagChange { name, tag, version, expected, require } = change;
+    if platforms(db, name, &DistributionVersion::Label(tag.clone()))?.is_empty() {
+        refuse_missing(db, name, version, require)?;
+    } else {
+        let (name, label) = (name.clone(), tag.clone());
+        return Err(Stop::refused(Refusal::TagIsVersion { name, label }));
+    }
+    let stands = current(db, name, tag)?;
+    if !expected.admits(stands.as_ref().map(|state| state.serial)) {
+        return Err(Stop::refused(Refusal::TagMoved {
+            name: name.clone(),
+            tag: tag.clone(),
+            stands: stands.map(Box::new),
+        }));
+    }
+    match stands {
+        Some(state) if state.version == *version => Ok((state, false)),
+        stands => {
+            let moved = TagState {
+                name: name.clone(),
+                tag: tag.clone(),
+                version: version.clone(),
+                serial: stands.map_or(1, |state| state.serial + 1),
+                at: act.at.clone(),
+                by: act.by.clone(),
+            };
+            insert(db, &moved)?;
+            Ok((moved, true))
+        }
+    }
+}
+
+pub(super) fn insert(db: &Connection, state: &TagState) -> Result<(), Error> {
+    let sql = format!("INSERT INTO tags ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    db.prepare_cached(&sql)?.execute(params![
+        state.name.as_str(),
+        state.tag.as_str(),
+        state.version.to_string(),
+        signed(state.serial),
+        state.at.as_str(),
+        state.by.as_str(),
+    ])?;
+    Ok(())
+}
+
+fn refuse_missing(
+    db: &Connection,
+    name: &ProductName,
+    version: &DistributionVersion,
+    require: &[Platform],
+) -> Result<(), Stop> {
+    let there = platforms(db, name, version)?;
+    let missing = require.iter().find(|platform| !there.contains(platform));
+    if there.is_empty() || missing.is_some() {
+        return Err(Stop::refused(Refusal::NoSuchVersion {
+            name: name.clone(),
+            version: version.clone(),
+            platform: missing.cloned(),
+        }));
+    }
+    Ok(())
+}
+
+/// The platforms that a version of a distribution is there for.
+fn platforms(
+    db: &Connection,
+    name: &ProductName,
+    version: &DistributionVersion,
+) -> Result<Vec<Platform>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT platform FROM distributions WHERE name = ?1 AND version = ?2 ORDER BY platform",
+    )?;
+    let rows =
+        statement.query_map([name.as_str(), &version.to_string()], |row| column::parsed(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Where the tags of a distribution stand, by tag, and all their moves, the last first.
+pub(super) fn of(
+    db: &Connection,
+    name: &ProductName,
+) -> Result<(Vec<TagState>, Vec<TagState>), Error> {
+    let sql = format!("SELECT {COLUMNS} FROM tags WHERE name = ?1 ORDER BY tag, serial DESC");
+    let mut statement = db.prepare_cached(&sql)?;
+    let moves: Vec<TagState> =
+        statement.query_map([name.as_str()], state)?.collect::<Result<_, _>>()?;
+    let mut stands = moves.clone();
+    stands.dedup_by(|later, earlier| later.tag == earlier.tag);
+    let mut history = moves;
+    history.sort_by(|one, two| two.at.cmp(&one.at).then(two.serial.cmp(&one.serial)));
+    Ok((stands, history))
+}

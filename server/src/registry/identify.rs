@@ -1,0 +1,68 @@
+//! Identifying: what has this checksum, from which build, in which distribution?
+
+use larder_schema::Checksum;
+use larder_schema::api::{Holder, IdentifyAnswer, IdentifyRequest, MAX_HOLDERS, MoreHolders, Page};
+
+use super::Registry;
+use super::lookup::LookupError;
+use crate::access::{Caller, Permission};
+use crate::catalog::Holders;
+
+/// Of how many checksums an answer names all [`MAX_HOLDERS`] holders; of more it names fewer.
+const FEW: usize = 1_000;
+/// How many holders are named of each checksum when there are many.
+const HOLDERS_OF_MANY: usize = 10;
+
+impl Registry {
+    /// Tells who has something with these checksums; each asked for once.
+    pub async fn identify(
+        &self,
+        caller: &Caller,
+        request: &IdentifyRequest,
+    ) -> Result<IdentifyAnswer, LookupError> {
+        caller.demand_reader()?;
+        self.demand_few("checksums", request.checksums.len())?;
+        let mut checksums = request.checksums.clone();
+        let mut seen = std::collections::HashSet::new();
+        checksums.retain(|checksum| seen.insert(*checksum));
+        let most = if checksums.len() > FEW { HOLDERS_OF_MANY } else { MAX_HOLDERS };
+        let all = self.inner.catalog.holders(&checksums, most).await?;
+        let mut answer =
+            IdentifyAnswer { found: Vec::new(), unknown: Vec::new(), more: Vec::new() };
+        for (checksum, holders) in checksums.into_iter().zip(all) {
+            tell(&mut answer, caller, checksum, holders);
+        }
+        Ok(answer)
+    }
+
+    /// One page of those who have something with this checksum.
+    pub async fn identify_page(
+        &self,
+        caller: &Caller,
+        checksum: &Checksum,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<(IdentifyAnswer, Page<Holder>), LookupError> {
+        caller.demand_reader()?;
+        let most = limit.min(MAX_HOLDERS);
+        let holders = self.inner.catalog.holders_after(checksum, cursor, most).await?;
+        let next = holders.next.clone();
+        let mut answer =
+            IdentifyAnswer { found: Vec::new(), unknown: Vec::new(), more: Vec::new() };
+        tell(&mut answer, caller, *checksum, holders);
+        let page = Page { items: answer.found.clone(), next };
+        Ok((answer, page))
+    }
+}
+
+/// Adds what the caller may know of one checksum.
+fn tell(answer: &mut IdentifyAnswer, caller: &Caller, checksum: Checksum, holders: Holders) {
+    let visible = |holder: &Holder| caller.may(Permission::Read(&holder.product));
+    let before = answer.found.len();
+    answer.found.extend(holders.holders.into_iter().filter(visible));
+    if answer.found.len() == before {
+        answer.unknown.push(checksum);
+    } else if let Some(next) = holders.next {
+        answer.more.push(MoreHolders { checksum, total: holders.total, next });
+    }
+}

@@ -1,0 +1,167 @@
+//! The journal in the blob store: written before anything is acknowledged, and the catalog made
+//! again from it.
+
+use larder_schema::archive::{self, NoSink};
+use larder_schema::{Checksum, Digest};
+
+use super::Registry;
+use crate::blobs;
+use crate::catalog::journal::JournalArchive;
+use crate::catalog::{self, Change, JournalEntry, JournalRow, StoredArchive};
+
+/// Why the server cannot start on this catalog and blob store.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The catalog failed.
+    #[error("the catalog failed")]
+    Catalog(#[from] catalog::Error),
+    /// The blob store failed.
+    #[error("the blob store failed")]
+    Blobs(#[from] blobs::Error),
+    /// The journal has a gap, or an entry that does not follow the one before.
+    #[error("the journal breaks at entry {seq}: {fault}; nothing was changed")]
+    Broken {
+        /// The entry's number.
+        seq: u64,
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// An entry cannot be read.
+    #[error("the journal's entry `{key}` cannot be read")]
+    Unreadable {
+        /// Its key.
+        key: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The bytes of an archive are not what the journal says.
+    #[error("the archive under `{key}` is not what the journal's entry {seq} says")]
+    Archive {
+        /// The archive's key.
+        key: String,
+        /// The entry's number.
+        seq: u64,
+        /// What the reader said, where it refused.
+        #[source]
+        source: Option<Box<archive::ArchiveError>>,
+    },
+}
+
+/// Why the journal could not be made durable.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// The catalog failed.
+    #[error("the catalog failed")]
+    Catalog(#[from] catalog::Error),
+    /// The blob store failed.
+    #[error("the blob store failed")]
+    Blobs(#[from] blobs::Error),
+}
+
+impl Registry {
+    /// Puts all journal entries into the blob store that are not there; one flush serves all who
+    /// wait for it.
+    pub(super) async fn flush_journal(&self) -> Result<(), FlushError> {
+        let _flushing = self.inner.journal.lock().await;
+        let rows = self.inner.catalog.journal_unstored().await?;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
+        let seqs = first.seq..last.seq + 1;
+        for row in rows {
+            self.inner.blobs.put_document(&row.key(), row.document.into_bytes()).await?;
+        }
+        self.inner.catalog.journal_stored(seqs).await?;
+        Ok(())
+    }
+
+    /// Brings catalog and journal together before the server takes requests.
+    ///
+    /// Entries that the blob store lacks are put there; entries that the catalog lacks are done
+    /// again. A journal that does not follow from what the catalog has stops the start.
+    pub async fn recover(&self) -> Result<u64, RecoverError> {
+        self.flush_journal().await.map_err(|error| match error {
+            FlushError::Catalog(error) => RecoverError::Catalog(error),
+            FlushError::Blobs(error) => RecoverError::Blobs(error),
+        })?;
+        let (head, mut previous) = self.inner.catalog.journal_head().await?;
+        let mut seq = head;
+        for key in self.inner.blobs.documents("journal/").await? {
+            if number_of(&key).is_none_or(|number| number <= head) {
+                continue;
+            }
+            let row = self.journal_row(&key).await?;
+            let entry: JournalEntry = serde_json::from_str(&row.document)
+                .map_err(|source| RecoverError::Unreadable { key: key.clone(), source })?;
+            follows(&entry, seq, previous)?;
+            self.replay(&entry).await?;
+            (seq, previous) = (entry.seq, Some(row.digest));
+        }
+        Ok(seq - head)
+    }
+
+    async fn journal_row(&self, key: &str) -> Result<JournalRow, RecoverError> {
+        let bytes = self.inner.blobs.document(key).await?;
+        let digest = Digest::of(&bytes);
+        let seq = number_of(key).unwrap_or_default();
+        let row =
+            JournalRow { seq, digest, document: String::from_utf8_lossy(&bytes).into_owned() };
+        if row.key() == key {
+            Ok(row)
+        } else {
+            Err(RecoverError::Broken { seq, fault: "its digest is not the one in its name" })
+        }
+    }
+
+    async fn replay(&self, entry: &JournalEntry) -> Result<(), RecoverError> {
+        if let Change::Publish { archives, .. } = &entry.change {
+            for archive in archives {
+                self.recover_archive(entry.seq, archive).await?;
+            }
+        }
+        Ok(self.inner.catalog.replay(entry).await?)
+    }
+
+    /// Indexes an archive again from its bytes.
+    async fn recover_archive(&self, seq: u64, told: &JournalArchive) -> Result<(), RecoverError> {
+        let known = self.inner.catalog.archive(&Checksum::Sha256(told.sums.sha256)).await?;
+        if known.is_some() {
+            return Ok(());
+        }
+        let wrong = |source| RecoverError::Archive { key: told.key.clone(), seq, source };
+        let format = told.format().ok_or_else(|| wrong(None))?;
+        let limits = self.inner.config.limits.archive();
+        let source = self.inner.blobs.open_file(&told.key).await?;
+        let index = tokio::task::spawn_blocking(move || {
+            archive::read(source, format, &limits, &mut NoSink)
+        })
+        .await
+        .map_err(|_| catalog::Error::Stopped)?
+        .map_err(|error| wrong(Some(Box::new(error))))?;
+        let archive = StoredArchive {
+            sums: told.sums,
+            format,
+            key: told.key.clone(),
+            tree: index.tree,
+            tar_sha256: index.tar_sha256,
+            unpacked_bytes: index.unpacked_bytes,
+        };
+        self.inner.catalog.record_archive(&archive, &index).await?;
+        Ok(())
+    }
+}
+
+/// The number in the key of an entry.
+fn number_of(key: &str) -> Option<u64> {
+    key.strip_prefix("journal/")?.split_once('-')?.0.parse().ok()
+}
+
+fn follows(entry: &JournalEntry, seq: u64, previous: Option<Digest>) -> Result<(), RecoverError> {
+    let broken = |fault| Err(RecoverError::Broken { seq: seq + 1, fault });
+    if entry.seq != seq + 1 {
+        broken("an entry is missing")
+    } else if entry.previous != previous {
+        broken("it does not hold the digest of the one before")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! Looking up products, builds, contents and what is held.
+
+use larder_schema::api::{ContentsPage, HaveAnswer, HaveRequest, Page, ProductSummary};
+use larder_schema::{BuildName, Checksum, Platform, ProductName};
+
+use super::Registry;
+use crate::access::{Caller, Denied, Permission};
+use crate::catalog::{self, BuildFilter, StoredBuild};
+
+/// Why something was not found.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The caller may not read it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// There is no such product.
+    #[error("there is no product `{name}` here; `larder search TEXT` finds names")]
+    NoProduct {
+        /// The name.
+        name: ProductName,
+    },
+    /// There is no such build.
+    #[error("there is no build {product}@{build} here")]
+    NoBuild {
+        /// The product.
+        product: ProductName,
+        /// The build name.
+        build: BuildName,
+    },
+    /// There is one, but not for the platform asked for.
+    #[error(
+        "{what} is not there for {asked}, only for {}", listed(.platforms)
+    )]
+    OtherPlatforms {
+        /// What was asked for.
+        what: String,
+        /// For which platform.
+        asked: Platform,
+        /// Those that it is there for.
+        platforms: Vec<Platform>,
+    },
+    /// There are several and none was asked for.
+    #[error("{what} is there for {}; ask for one of them with `platform=`", listed(.platforms))]
+    SeveralPlatforms {
+        /// What was asked for.
+        what: String,
+        /// Those that it is there for.
+        platforms: Vec<Platform>,
+    },
+    /// More than one request may ask for.
+    #[error("{count} {what} are more than the {most} that one request may ask for")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// How many may be.
+        most: usize,
+    },
+    /// A cursor that this server did not give.
+    #[error("`{cursor}` is no cursor of this list; take `next` of the page before")]
+    Cursor {
+        /// The cursor.
+        cursor: String,
+    },
+    /// The catalog failed.
+    #[error("the catalog failed")]
+    Catalog(#[from] catalog::Error),
+}
+
+pub(super) fn listed(platforms: &[Platform]) -> String {
+    platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Chooses by platform: the one asked for, or the only one.
+///
+/// `Err` has the platforms when none was asked for and there are several, or when the one asked
+/// for is not among them.
+pub(super) fn for_platform<T>(
+    what: impl FnOnce() -> String,
+    found: Vec<T>,
+    asked: Option<&Platform>,
+    platform_of: impl Fn(&T) -> &Platform,
+) -> Result<Option<T>, LookupError> {
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let platforms: Vec<Platform> = found.iter().map(|one| platform_of(one).clone()).collect();
+    match asked {
+        None if found.len() > 1 => Err(LookupError::SeveralPlatforms { what: what(), platforms }),
+        None => Ok(found.into_iter().next()),
+        Some(asked) => match found.into_iter().find(|one| platform_of(one) == asked) {
+            Some(one) => Ok(Some(one)),
+            None => {
+                Err(LookupError::OtherPlatforms { what: what(), asked: asked.clone(), platforms })
+            }
+        },
+    }
+}
+
+impl Registry {
+    /// Tells which archives need not be uploaded.
+    pub async fn have(
+        &self,
+        caller: &Caller,
+        request: &HaveRequest,
+    ) -> Result<HaveAnswer, LookupError> {
+        caller.demand_reader()?;
+        self.demand_few("checksums", request.checksums.len())?;
+        let held = self.inner.catalog.held(&request.checksums).await?;
+        let mut answer = HaveAnswer { held: Vec::new(), missing: Vec::new() };
+        for (checksum, held) in request.checksums.iter().zip(held) {
+            let visible = held && self.may_know(caller, checksum).await?;
+            let list = if visible { &mut answer.held } else { &mut answer.missing };
+            list.push(*checksum);
+        }
+        Ok(answer)
+    }
+
+    /// Whether the caller may learn that an archive is there: who reads all, who may publish, or
+    /// who may read a build that has it.
+    async fn may_know(&self, caller: &Caller, checksum: &Checksum) -> Result<bool, LookupError> {
+        if caller.reads_all() || caller.demand_publisher().is_ok() {
+            return Ok(true);
+        }
+        let most = larder_schema::api::MAX_HOLDERS;
+        let holders = self.inner.catalog.holders_after(checksum, None, most).await?;
+        Ok(holders.holders.iter().any(|holder| caller.may(Permission::Read(&holder.product))))
+    }
+
+    pub(super) fn demand_few(&self, what: &'static str, count: usize) -> Result<(), LookupError> {
+        let most = self.inner.config.limits.have_checksums;
+        if count > most { Err(LookupError::TooMany { what, count, most }) } else { Ok(()) }
+    }
+
+    /// Products whose name or summary has `query` in it, by name.
+    pub async fn products(
+        &self,
+        caller: &Caller,
+        query: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, LookupError> {
+        caller.demand_reader()?;
+        let mut page = self.inner.catalog.products(query, cursor, limit).await?;
+        page.items.retain(|product| caller.may(Permission::Read(&product.name)));
+        Ok(page)
+    }
+
+    /// One product.
+    pub async fn product(
+        &self,
+        caller: &Caller,
+        name: &ProductName,
+    ) -> Result<ProductSummary, LookupError> {
+        caller.demand(Permission::Read(name))?;
+        let found = self.inner.catalog.product(name).await?;
+        found.ok_or_else(|| LookupError::NoProduct { name: name.clone() })
+    }
+
+    /// Builds that pass the filter, the last published first.
+    pub async fn builds(
+        &self,
+        caller: &Caller,
+        filter: &BuildFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<StoredBuild>, LookupError> {
+        caller.demand_reader()?;
+        let mut page = self.inner.catalog.builds(filter, number(cursor)?, limit).await?;
+        page.items.retain(|stored| caller.may(Permission::Read(&stored.build.product)));
+        Ok(page)
+    }
+
+    /// One build; the platform may be left out when there is only one.
+    pub async fn build(
+        &self,
+        caller: &Caller,
+        product: &ProductName,
+        build: &BuildName,
+        platform: Option<&Platform>,
+    ) -> Result<StoredBuild, LookupError> {
+        caller.demand(Permission::Read(product))?;
+        let found = self.inner.catalog.build(product, build).await?;
+        let what = || format!("{product}@{build}");
+        let one = for_platform(what, found, platform, |stored| &stored.build.platform)?;
+        one.ok_or_else(|| LookupError::NoBuild { product: product.clone(), build: build.clone() })
+    }
+
+    /// What a build's archive unpacks to, by path; nothing for a metapackage.
+    pub async fn contents(
+        &self,
+        caller: &Caller,
+        (product, build, platform): (&ProductName, &BuildName, Option<&Platform>),
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<ContentsPage, LookupError> {
+        let stored = self.build(caller, product, build, platform).await?;
+        let Some(archive) = stored.build.archive else {
+            return Ok(ContentsPage { items: Vec::new(), next: None });
+        };
+        let read = self.inner.catalog.contents(&archive.sha256, cursor, limit + 1);
+        let mut items = read.await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|entry| entry.path.to_string());
+        Ok(ContentsPage { items, next })
+    }
+}
+
+pub(super) fn number(cursor: Option<&str>) -> Result<Option<u64>, LookupError> {
+    let refused = |cursor: &str| LookupError::Cursor { cursor: cursor.escape_debug().to_string() };
+    cursor.map(|cursor| cursor.parse().map_err(|_| refused(cursor))).transpose()
+}

@@ -1,0 +1,367 @@
+//! Publishing: builds, a distribution and tags become visible together, or nothing does.
+
+use std::collections::HashMap;
+
+use larder_schema::api::{PublishAnswer, PublishRequest, TagMove};
+use larder_schema::archive::ArchiveFormat;
+use larder_schema::canonical::CanonicalError;
+use larder_schema::closure::{Closure, Unmet};
+use larder_schema::distribution::DistributionFault;
+use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
+use larder_schema::{
+    Build, BuildKey, Checksum, Digest, Distribution, Listed, ProductName, Sha256, Text,
+};
+
+use super::Registry;
+use super::journal::FlushError;
+use crate::access::{Caller, Denied, Permission};
+use crate::catalog::{
+    self, Act, DistributionSelector, Publication, Refusal, StoredArchive, StoredBuild, TagChange,
+};
+use crate::config::Twins;
+use crate::{blobs, clock};
+
+/// Why nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The caller may not publish all of it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// A record has a fault of its own.
+    #[error("the record of {key} is refused: {fault}")]
+    Record {
+        /// The build.
+        key: Box<BuildKey>,
+        /// Its fault.
+        fault: RecordFault,
+    },
+    /// A licence is neither SPDX nor a reference.
+    #[error(
+        "the licence `{license}` of {key} is no SPDX expression; write one, such as `MIT`, or \
+         `LicenseRef-…`"
+    )]
+    License {
+        /// The build.
+        key: Box<BuildKey>,
+        /// The licence.
+        license: Text,
+    },
+    /// A record says something else than the bytes, or than another record in the request.
+    #[error("the record of {key} says `{field}` is {given}, but it is {known}")]
+    Contradiction {
+        /// The build.
+        key: Box<BuildKey>,
+        /// The field.
+        field: &'static str,
+        /// What the record says.
+        given: String,
+        /// What is so.
+        known: String,
+    },
+    /// The distribution has a fault of its own.
+    #[error("the distribution {name} is refused: {fault}")]
+    Distribution {
+        /// Its name.
+        name: ProductName,
+        /// Its fault.
+        fault: DistributionFault,
+    },
+    /// The distribution lists a build that is not there.
+    #[error("the distribution lists {key}, which is not published; publish it first, or with it")]
+    UnknownBuild {
+        /// The build.
+        key: Box<BuildKey>,
+    },
+    /// The distribution is not closed.
+    #[error("{}", sentence(.unmet))]
+    Unmet {
+        /// What is not met.
+        unmet: Vec<Unmet>,
+    },
+    /// It is said to be promoted from something that is not the same.
+    #[error("no distribution {name} with the digest {from} lists the same builds")]
+    NotPromoted {
+        /// The distribution's name.
+        name: ProductName,
+        /// What it is said to come from.
+        from: Digest,
+    },
+    /// The catalog refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A document has no canonical form.
+    #[error("a document has no canonical form")]
+    Canonical(#[from] CanonicalError),
+    /// The catalog failed.
+    #[error("the catalog failed")]
+    Catalog(#[from] catalog::Error),
+    /// The blob store failed.
+    #[error("the blob store failed")]
+    Blobs(#[from] blobs::Error),
+}
+
+impl From<FlushError> for PublishError {
+    fn from(error: FlushError) -> Self {
+        match error {
+            FlushError::Catalog(error) => Self::Catalog(error),
+            FlushError::Blobs(error) => Self::Blobs(error),
+        }
+    }
+}
+
+fn sentence(unmet: &[Unmet]) -> String {
+    const SHOWN: usize = 5;
+    let mut lines: Vec<String> = unmet.iter().take(SHOWN).map(ToString::to_string).collect();
+    if unmet.len() > SHOWN {
+        lines.push(format!("{} more dependencies are not met", unmet.len() - SHOWN));
+    }
+    format!("the distribution is not closed: {}; add what is missing", lines.join("; "))
+}
+
+impl Registry {
+    /// Publishes all of `request`, or nothing; visible and durable when this returns.
+    ///
+    /// Publishing the same again changes nothing and succeeds.
+    pub async fn publish(
+        &self,
+        caller: &Caller,
+        request: PublishRequest,
+    ) -> Result<PublishAnswer, PublishError> {
+        authorise(caller, &request)?;
+        let builds = self.completed(caller, request.builds).await?;
+        let mut warnings = licence_warnings(&builds);
+        let distribution = match request.distribution {
+            Some(document) => {
+                Some(self.completed_distribution(document, &builds, &mut warnings).await?)
+            }
+            None => None,
+        };
+        let publication = Publication {
+            builds,
+            distribution,
+            tags: request.tags.into_iter().map(tag_change).collect(),
+            twins: self.inner.config.publish.twins == Twins::Allow,
+        };
+        let recorded = self.inner.catalog.record(&publication, &self.act(caller)).await??;
+        // Also when all was there: an earlier try may have been cut before its entry was stored.
+        self.flush_journal().await?;
+        Ok(PublishAnswer {
+            published: recorded.published,
+            existing: recorded.existing,
+            distribution: recorded.distribution,
+            tags: recorded.tags,
+            warnings,
+        })
+    }
+
+    /// Who does something, and when.
+    pub(super) fn act(&self, caller: &Caller) -> Act {
+        Act { by: caller.name(), at: clock::to_timestamp(self.inner.clock.now()) }
+    }
+
+    /// The records with all that comes from bytes, each once.
+    async fn completed(
+        &self,
+        caller: &Caller,
+        records: Vec<Build>,
+    ) -> Result<Vec<(Build, Digest)>, PublishError> {
+        let mut missing = Vec::new();
+        let mut seen: HashMap<BuildKey, Digest> = HashMap::new();
+        let mut builds = Vec::with_capacity(records.len());
+        for record in records {
+            let mut build = checked(record)?;
+            build.test |= caller.is_test();
+            if let Some(sum) = build.archive.as_ref().map(|archive| archive.sha256) {
+                match self.archive_with_bytes(sum).await? {
+                    Some(archive) => build = with_facts(build, &archive)?,
+                    None => missing.push(sum),
+                }
+            }
+            let digest = build.digest()?;
+            match seen.insert(build.key(), digest) {
+                None => builds.push((build, digest)),
+                Some(first) if first == digest => {}
+                Some(first) => return Err(contradiction(&build, "record", &digest, &first)),
+            }
+        }
+        if missing.is_empty() {
+            Ok(builds)
+        } else {
+            Err(Refusal::ArchivesMissing { missing }.into())
+        }
+    }
+
+    /// The archive, if its bytes are where the catalog says; otherwise it counts as missing.
+    async fn archive_with_bytes(&self, sum: Sha256) -> Result<Option<StoredArchive>, PublishError> {
+        let Some(archive) = self.inner.catalog.archive(&Checksum::Sha256(sum)).await? else {
+            return Ok(None);
+        };
+        let size = self.inner.blobs.size(&archive.key).await?;
+        Ok((size == Some(archive.sums.size)).then_some(archive))
+    }
+
+    /// The distribution with all that the server fills in.
+    async fn completed_distribution(
+        &self,
+        document: Distribution,
+        new: &[(Build, Digest)],
+        warnings: &mut Vec<String>,
+    ) -> Result<(Distribution, Digest), PublishError> {
+        let mut document = document.in_order();
+        faultless(&document)?;
+        let listed = self.listed_builds(&document, new).await?;
+        for (entry, stored) in document.builds.iter_mut().zip(&listed) {
+            let known = Listed::of(&stored.build)?;
+            if let Some(field) = entry.contradiction(&known) {
+                let known = format!("{known:?}");
+                return Err(contradiction(&stored.build, field, &format!("{entry:?}"), &known));
+            }
+            *entry = known;
+            if let Some(reason) = &stored.withdrawn {
+                warnings.push(format!("{} was withdrawn: {reason}", stored.build.key()));
+            }
+        }
+        let closure = Closure::of(listed.iter().map(|stored| &stored.build));
+        let unmet = closure.unmet();
+        if !unmet.is_empty() {
+            return Err(PublishError::Unmet { unmet });
+        }
+        if document.roots.is_empty() {
+            document.roots = closure.roots();
+        }
+        faultless(&document)?;
+        self.demand_candidate(&document).await?;
+        let digest = document.digest()?;
+        Ok((document, digest))
+    }
+
+    /// The builds that a distribution lists, in its order: new ones first looked for.
+    async fn listed_builds(
+        &self,
+        document: &Distribution,
+        new: &[(Build, Digest)],
+    ) -> Result<Vec<StoredBuild>, PublishError> {
+        let new: HashMap<BuildKey, &(Build, Digest)> =
+            new.iter().map(|entry| (entry.0.key(), entry)).collect();
+        let keys: Vec<BuildKey> = document.builds.iter().map(Listed::key).collect();
+        let known = self.inner.catalog.builds_by_key(&keys).await?;
+        let pairs = keys.into_iter().zip(known);
+        pairs
+            .map(|(key, known)| match (new.get(&key), known) {
+                (Some((build, digest)), known) => Ok(StoredBuild {
+                    build: build.clone(),
+                    digest: *digest,
+                    withdrawn: known.and_then(|known| known.withdrawn),
+                }),
+                (None, Some(known)) => Ok(known),
+                (None, None) => Err(PublishError::UnknownBuild { key: Box::new(key) }),
+            })
+            .collect()
+    }
+
+    /// What is promoted must list the very builds of what it is promoted from (DMTN-106 §4.9).
+    async fn demand_candidate(&self, document: &Distribution) -> Result<(), PublishError> {
+        let Some(from) = document.promoted_from else { return Ok(()) };
+        let selector = DistributionSelector::Digest(from);
+        let found = self.inner.catalog.distribution(&document.name, &selector).await?;
+        let same = found.distributions.iter().any(|stored| {
+            stored.distribution.builds == document.builds
+                && stored.distribution.platform == document.platform
+        });
+        if same {
+            Ok(())
+        } else {
+            Err(PublishError::NotPromoted { name: document.name.clone(), from })
+        }
+    }
+}
+
+/// Every part is authorised before anything is looked up.
+fn authorise(caller: &Caller, request: &PublishRequest) -> Result<(), Denied> {
+    caller.demand_token()?;
+    for build in &request.builds {
+        caller.demand(Permission::Publish(&build.product))?;
+    }
+    if let Some(distribution) = &request.distribution {
+        caller.demand(Permission::Distribute(&distribution.name))?;
+    }
+    for tag in &request.tags {
+        caller.demand(Permission::Tag(&tag.name))?;
+    }
+    Ok(())
+}
+
+/// A record without a fault of its own.
+fn checked(record: Build) -> Result<Build, PublishError> {
+    let key = || Box::new(record.key());
+    if let Some(fault) = record.fault() {
+        return Err(PublishError::Record { key: key(), fault });
+    }
+    if spdx::Expression::parse(record.license.as_str()).is_err() {
+        return Err(PublishError::License { key: key(), license: record.license });
+    }
+    Ok(Build { published: None, ..record })
+}
+
+fn contradiction(
+    build: &Build,
+    field: &'static str,
+    given: &impl ToString,
+    known: &impl ToString,
+) -> PublishError {
+    let (given, known) = (given.to_string(), known.to_string());
+    PublishError::Contradiction { key: Box::new(build.key()), field, given, known }
+}
+
+/// The record with what the bytes say; refused where it says something else.
+fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, PublishError> {
+    let Some(mut archive) = build.archive.take() else { return Ok(build) };
+    let faults = [
+        archive
+            .size
+            .filter(|size| *size != stored.sums.size)
+            .map(|size| contradiction(&build, "archive.size", &size, &stored.sums.size)),
+        archive
+            .blake3
+            .filter(|sum| *sum != stored.sums.blake3)
+            .map(|sum| contradiction(&build, "archive.blake3", &sum, &stored.sums.blake3)),
+        build
+            .tree
+            .filter(|tree| *tree != stored.tree)
+            .map(|tree| contradiction(&build, "tree", &tree, &stored.tree)),
+        ArchiveFormat::of_name(archive.name.as_str())
+            .filter(|format| *format != stored.format)
+            .map(|format| {
+                let (given, known) = (format.extension(), stored.format.extension());
+                contradiction(&build, "archive.name", &given, &known)
+            }),
+    ];
+    if let Some(fault) = faults.into_iter().flatten().next() {
+        return Err(fault);
+    }
+    archive.size = Some(stored.sums.size);
+    archive.blake3 = Some(stored.sums.blake3);
+    build.tree = Some(stored.tree);
+    build.archive = Some(archive);
+    Ok(build)
+}
+
+fn faultless(document: &Distribution) -> Result<(), PublishError> {
+    match document.fault() {
+        None => Ok(()),
+        Some(fault) => Err(PublishError::Distribution { name: document.name.clone(), fault }),
+    }
+}
+
+fn licence_warnings(builds: &[(Build, Digest)]) -> Vec<String> {
+    builds
+        .iter()
+        .filter(|(build, _)| build.license.as_str() == UNKNOWN_LICENSE)
+        .map(|(build, _)| format!("{} names no licence", build.key()))
+        .collect()
+}
+
+fn tag_change(tag: TagMove) -> TagChange {
+    let TagMove { name, tag, version, expected, require } = tag;
+    TagChange { name, tag, version, expected, require }
+}
