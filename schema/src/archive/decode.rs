@@ -78,7 +78,7 @@ impl Compression {
                 // The format's own bounds (`ZSTD_WINDOWLOG_MIN`, `ZSTD_WINDOWLOG_MAX_64`).
                 let window_log = limits.decoder_bytes.max(1).ilog2().clamp(10, 31);
                 decoder.window_log_max(window_log)?;
-                Member::Zstd(Box::new(decoder))
+                Member::Zstd(decoder)
             }
         })
     }
@@ -89,7 +89,7 @@ enum Member<R: Read> {
     Gzip(GzDecoder<Packed<R>>),
     Xz(XzDecoder<Packed<R>>),
     Bzip2(BzDecoder<Packed<R>>),
-    Zstd(Box<ZstdDecoder<'static, Packed<R>>>),
+    Zstd(ZstdDecoder<'static, Packed<R>>),
 }
 
 impl<R: Read> Member<R> {
@@ -127,7 +127,7 @@ struct Members<R: Read> {
 
 enum State<R: Read> {
     Between(Packed<R>),
-    Inside(Member<R>),
+    Inside(Box<Member<R>>),
     Over,
 }
 
@@ -147,7 +147,7 @@ impl<R: Read + Seek> Members<R> {
                 self.opened += 1;
                 within(self.opened, self.limits.members, "members")
                     .map_err(ArchiveError::into_stream)?;
-                return Ok(State::Inside(self.compression.open(source, &self.limits)?));
+                return Ok(State::Inside(Box::new(self.compression.open(source, &self.limits)?)));
             }
             if !self.is_padding(&magic[..seen]) {
                 return Err(self.stranger().into_stream());

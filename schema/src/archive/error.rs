@@ -240,6 +240,12 @@ pub enum ArchiveError {
         /// What differs.
         field: &'static str,
     },
+    /// The directory points to something that is no entry.
+    #[error("the entry `{path}` is not where the directory says")]
+    ZipNoEntry {
+        /// The entry.
+        path: String,
+    },
     /// An extra field that contradicts the header or cannot be read.
     #[error("the entry `{path}` has a malformed or contradicting extra field")]
     ZipExtra {
@@ -247,7 +253,7 @@ pub enum ArchiveError {
         path: String,
     },
     /// A name that is not ASCII and not said to be UTF-8.
-    #[error("the entry `{path}` does not say how its name is encoded")]
+    #[error("the entry `{path}` has a name that is not ASCII and not said to be UTF-8")]
     ZipNameEncoding {
         /// The entry.
         path: String,

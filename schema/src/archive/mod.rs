@@ -32,6 +32,7 @@ mod decode;
 mod error;
 mod format;
 mod limits;
+mod little_endian;
 mod names;
 mod overrides;
 mod recorder;
@@ -42,7 +43,10 @@ mod tree;
 mod wheel;
 mod zip;
 mod zip_content;
+mod zip_end;
+mod zip_entry;
 mod zip_header;
+mod zip_list;
 
 use std::io::{self, Read, Seek};
 

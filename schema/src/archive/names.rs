@@ -1,7 +1,8 @@
 //! How archives spell the names of entries.
 
 use super::ArchiveError;
-use crate::EntryPath;
+use crate::contents::{ParsePathError, PathFault};
+use crate::{EntryPath, shown};
 
 /// A name as it stands in an archive, read as a path and a hint.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +27,19 @@ impl Name {
         let bare = if rest.len() > 1 { rest.strip_suffix(b"/").unwrap_or(rest) } else { rest };
         Ok(Self { path: Some(EntryPath::from_bytes(bare)?), folder })
     }
+}
+
+/// The target of a link as text; where it leads is judged later.
+pub(super) fn link_target(bytes: Vec<u8>) -> Result<String, ArchiveError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let path = lossy(error.as_bytes());
+        ArchiveError::Path(ParsePathError { path, fault: PathFault::NotUtf8 })
+    })
+}
+
+/// A name as it may stand in a message.
+pub(super) fn lossy(name: &[u8]) -> String {
+    shown(&String::from_utf8_lossy(name))
 }
 
 #[cfg(test)]

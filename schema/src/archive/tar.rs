@@ -9,13 +9,13 @@ use std::mem;
 use sha2::Digest as _;
 
 use super::limits::{Budget, within};
-use super::names::Name;
+use super::names::{Name, link_target, lossy};
 use super::overrides::Overrides;
 use super::recorder::Recorder;
 use super::source::{BUFFER, read_full};
 use super::tar_header::{BLOCK, GNU_SPARSE, TarHeader};
 use super::{ArchiveError, Limits};
-use crate::{EntryPath, Sha256, shown};
+use crate::{Sha256, shown};
 
 /// Reads all entries of a tar into `recorder`; gives the SHA-256 of all its bytes.
 pub(super) fn read(
@@ -88,21 +88,6 @@ fn root(kind: Kind, name: &[u8]) -> Result<(), ArchiveError> {
     } else {
         Err(ArchiveError::FolderOrFile { path: lossy(name) })
     }
-}
-
-fn link_target(bytes: Vec<u8>) -> Result<String, ArchiveError> {
-    // Where it leads is judged later; a target that is no text at all is refused like a name.
-    match String::from_utf8(bytes) {
-        Ok(target) => Ok(target),
-        Err(error) => Err(EntryPath::from_bytes(error.as_bytes()).err().map_or(
-            ArchiveError::LinkLeaves { path: String::new(), target: String::new() },
-            ArchiveError::Path,
-        )),
-    }
-}
-
-fn lossy(name: &[u8]) -> String {
-    shown(&String::from_utf8_lossy(name))
 }
 
 /// What an entry is, of the kinds that larder keeps.

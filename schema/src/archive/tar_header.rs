@@ -64,7 +64,7 @@ fn check_sum(header: &Header, offset: u64) -> Result<(), ArchiveError> {
     }
 }
 
-/// ustar, GNU, or nothing at all where the magic stands.
+/// ustar, GNU, or nothing at all where the magic stands, and then only the types of that time.
 ///
 /// Bytes that only GNU's own types use must be zero in a GNU header: some readers take them for the
 /// front half of the name.
@@ -73,7 +73,10 @@ fn check_format(header: &Header, offset: u64) -> Result<(), ArchiveError> {
     let known = match (header.as_ustar(), header.as_gnu()) {
         (Some(_), _) => true,
         (None, Some(_)) => bytes[345..500].iter().all(|&byte| byte == 0),
-        (None, None) => bytes[257..265].iter().all(|&byte| byte == 0),
+        (None, None) => {
+            bytes[257..265].iter().all(|&byte| byte == 0)
+                && matches!(header.as_old().linkflag[0], 0 | b'0'..=b'2' | b'5')
+        }
     };
     // Sparse entries use these bytes, and are refused by their own name.
     if known || header.as_old().linkflag[0] == GNU_SPARSE {
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn numbers_have_one_reading() {
         for size in
-            ["+0000000003\0", "0000x000003\0", "           \0", "3\03        ", "-0000000001\0"]
+            ["+0000000003\0", "0000x000003\0", "           \0", "3\0 3        ", "-0000000001\0"]
         {
             let refusal =
                 refusal(|header| header.as_mut_bytes()[124..136].copy_from_slice(size.as_bytes()));

@@ -1,6 +1,6 @@
 //! Wheels: where an entry of the zip file lies in the tree.
 //!
-//! As installers do it (PyPA, "Binary distribution format"), except that a wheel about which they
+//! As installers do it (the specification "Binary distribution format"), except that a wheel about which they
 //! disagree is refused. What is in the metadata is of no concern here.
 
 use super::ArchiveError;

@@ -1,118 +1,36 @@
-//! The fixed parts of a zip file: its end record, and the header in front of each entry.
+//! The headers of a zip file: the one in front of each entry, and its record in the directory.
 //!
-//! The directory is read by the `zip` crate. It looks for an end record and takes the first that
-//! fits; here the end record must be the last thing in the file and agree with everything else.
-//! Section numbers are those of PKWARE's APPNOTE 6.3.10.
+//! The directory is read by the `zip` crate; what is checked here is what it is lenient about and
+//! other readers take differently. Section numbers are those of PKWARE's APPNOTE 6.3.10.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
 use super::ArchiveError;
-use super::source::read_full;
+use super::little_endian::{next_bytes, next_vec, u16_at, u32_at, u64_at};
+use crate::shown;
 
-const END: u64 = 22;
-const LOCATOR: u64 = 20;
-const END64: u64 = 56;
-
-/// Where the directory lies and how many entries it has.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Directory {
-    pub(super) start: u64,
-    pub(super) size: u64,
-    pub(super) entries: u64,
-}
-
-impl Directory {
-    /// Finds the directory of a zip file of `size` bytes by its end record (4.3.16), and by the
-    /// zip64 one in front of it where there is one (4.3.14, 4.3.15).
-    pub(super) fn find(source: &mut (impl Read + Seek), size: u64) -> Result<Self, ArchiveError> {
-        let end_at = size.checked_sub(END).ok_or(ArchiveError::ZipEnd)?;
-        let end: [u8; END as usize] = bytes_at(source, end_at)?;
-        // A comment would follow; what is in it, some readers take for another end record.
-        if !end.starts_with(b"PK\x05\x06") || u16_at(&end, 20) != 0 {
-            return Err(ArchiveError::ZipEnd);
-        }
-        if u16_at(&end, 4) != 0 || u16_at(&end, 6) != 0 || u16_at(&end, 8) != u16_at(&end, 10) {
-            return Err(ArchiveError::ZipEndDiffers);
-        }
-        let narrow = Self {
-            start: u32_at(&end, 16).into(),
-            size: u32_at(&end, 12).into(),
-            entries: u16_at(&end, 10).into(),
-        };
-        let (directory, directory_end) = match Self::find_wide(source, end_at)? {
-            Some((wide, wide_at)) => {
-                narrow.check_wide(&wide)?;
-                (wide, wide_at)
-            }
-            None => (narrow, end_at),
-        };
-        if directory.start.checked_add(directory.size) == Some(directory_end) {
-            Ok(directory)
-        } else {
-            Err(ArchiveError::ZipEndDiffers)
-        }
+/// Checks the next record of the directory (4.3.12); gives its name and how many bytes it has.
+pub(super) fn check_record(source: &mut impl Read) -> Result<(Vec<u8>, u64), ArchiveError> {
+    const FIXED: usize = 46;
+    let fixed: [u8; FIXED] = next_bytes(source)?;
+    let name = next_vec(source, u16_at(&fixed, 28))?;
+    let extra = next_vec(source, u16_at(&fixed, 30))?;
+    let comment = u16_at(&fixed, 32);
+    let skipped = io::copy(&mut source.take(comment.into()), &mut io::sink());
+    if skipped.map_err(ArchiveError::of_stream)? != u64::from(comment) {
+        return Err(ArchiveError::Truncated);
     }
-
-    fn find_wide(
-        source: &mut (impl Read + Seek),
-        end_at: u64,
-    ) -> Result<Option<(Self, u64)>, ArchiveError> {
-        let Some(locator_at) = end_at.checked_sub(LOCATOR) else { return Ok(None) };
-        let locator: [u8; LOCATOR as usize] = bytes_at(source, locator_at)?;
-        if !locator.starts_with(b"PK\x06\x07") {
-            return Ok(None);
-        }
-        let wide_at = u64_at(&locator, 8);
-        if wide_at.checked_add(END64) != Some(locator_at)
-            || u32_at(&locator, 4) != 0
-            || u32_at(&locator, 16) != 1
-        {
-            return Err(ArchiveError::ZipEndDiffers);
-        }
-        let wide: [u8; END64 as usize] = bytes_at(source, wide_at)?;
-        let consistent = wide.starts_with(b"PK\x06\x06")
-            && u64_at(&wide, 4) == END64 - 12
-            && u32_at(&wide, 16) == 0
-            && u32_at(&wide, 20) == 0
-            && u64_at(&wide, 24) == u64_at(&wide, 32);
-        if !consistent {
-            return Err(ArchiveError::ZipEndDiffers);
-        }
-        let directory =
-            Self { start: u64_at(&wide, 48), size: u64_at(&wide, 40), entries: u64_at(&wide, 32) };
-        Ok(Some((directory, wide_at)))
+    let fields = [24, 20, 42].map(|at| u32_at(&fixed, at).into());
+    let sane = Extra::read(&extra).is_some_and(|extra| {
+        extra.unicode_name.is_none_or(|other| other == name)
+            && extra.wide.is_none_or(|wide| widen(fields, wide).is_some())
+    });
+    // The disk that the entry lies on.
+    if !sane || u16_at(&fixed, 34) != 0 {
+        return Err(ArchiveError::ZipExtra { path: shown(&String::from_utf8_lossy(&name)) });
     }
-
-    /// Each number of the end record is the zip64 one's, or says that it stands there.
-    fn check_wide(&self, wide: &Self) -> Result<(), ArchiveError> {
-        let same = |narrow: u64, wide: u64, full: u64| narrow == wide || narrow == full;
-        if same(self.start, wide.start, u32::MAX.into())
-            && same(self.size, wide.size, u32::MAX.into())
-            && same(self.entries, wide.entries, u16::MAX.into())
-        {
-            Ok(())
-        } else {
-            Err(ArchiveError::ZipEndDiffers)
-        }
-    }
-}
-
-/// Where the directory's record at `start` ends (4.3.12).
-pub(super) fn record_end(source: &mut (impl Read + Seek), start: u64) -> Result<u64, ArchiveError> {
-    const RECORD: usize = 46;
-    let record: [u8; RECORD] = bytes_at(source, start)?;
-    let variable: u64 = [28, 30, 32].into_iter().map(|at| u64::from(u16_at(&record, at))).sum();
-    Ok(start + RECORD as u64 + variable)
-}
-
-/// The name in the directory's record at `start`.
-pub(super) fn record_name(
-    source: &mut (impl Read + Seek),
-    start: u64,
-) -> Result<Vec<u8>, ArchiveError> {
-    const RECORD: usize = 46;
-    let record: [u8; RECORD] = bytes_at(source, start)?;
-    read_vec(source, u16_at(&record, 28).into())
+    let length = FIXED + name.len() + extra.len() + usize::from(comment);
+    Ok((name, length as u64))
 }
 
 /// The header in front of an entry (4.3.7).
@@ -124,83 +42,101 @@ pub(super) struct LocalHeader {
     pub(super) packed: u64,
     pub(super) unpacked: u64,
     pub(super) name: Vec<u8>,
-    /// The name by an extra field, which some readers prefer (4.6.9).
-    pub(super) unicode_name: Option<Vec<u8>>,
-    /// How many bytes the header has.
-    pub(super) length: u64,
+    extra: Vec<u8>,
 }
 
 /// Flag: the sums and sizes follow the data (4.4.4, bit 3).
 pub(super) const DESCRIPTOR: u16 = 1 << 3;
 
 impl LocalHeader {
-    /// Reads the header; `None` where there is none, or one that contradicts itself.
+    const FIXED: usize = 30;
+
+    /// Reads the header; `None` where there is none.
     pub(super) fn read(source: &mut impl Read) -> Result<Option<Self>, ArchiveError> {
-        const FIXED: usize = 30;
-        let fixed: [u8; FIXED] = next_bytes(source)?;
+        let fixed: [u8; Self::FIXED] = next_bytes(source)?;
         if !fixed.starts_with(b"PK\x03\x04") {
             return Ok(None);
         }
-        let name = read_vec(source, u16_at(&fixed, 26).into())?;
-        let extra = read_vec(source, u16_at(&fixed, 28).into())?;
-        let length = (FIXED + name.len() + extra.len()) as u64;
-        let mut header = Self {
+        Ok(Some(Self {
             flags: u16_at(&fixed, 6),
             method: u16_at(&fixed, 8),
             crc: u32_at(&fixed, 14),
             packed: u32_at(&fixed, 18).into(),
             unpacked: u32_at(&fixed, 22).into(),
-            name,
-            unicode_name: None,
-            length,
-        };
-        Ok(header.take_extra(&extra).map(|()| header))
+            name: next_vec(source, u16_at(&fixed, 26))?,
+            extra: next_vec(source, u16_at(&fixed, 28))?,
+        }))
     }
 
-    /// Applies the extra fields that matter (4.5.1).
-    fn take_extra(&mut self, mut extra: &[u8]) -> Option<()> {
-        let mut wide = None;
-        while extra.len() >= 4 {
-            let end = 4 + usize::from(u16_at(extra, 2));
-            let data = extra.get(4..end)?;
-            match u16_at(extra, 0) {
-                0x0001 if wide.replace(data).is_some() => return None,
-                // Version, the CRC of the plain name, the name.
-                0x7075 if self.unicode_name.replace(data.get(5..)?.to_vec()).is_some() => {
-                    return None;
-                }
-                _ => {}
-            }
-            extra = &extra[end..];
-        }
-        // Tools that align data leave a few zeros.
-        if extra.iter().any(|&byte| byte != 0) {
-            return None;
-        }
-        match wide {
-            None => Some(()),
-            Some(data) => self.take_wide_sizes(data),
-        }
+    /// How many bytes the header has.
+    pub(super) fn length(&self) -> u64 {
+        (Self::FIXED + self.name.len() + self.extra.len()) as u64
     }
 
-    /// Takes the sizes from a zip64 extra field (4.5.3), which must then hold both.
-    ///
-    /// Where the header has sizes of its own, they must be the same.
-    fn take_wide_sizes(&mut self, data: &[u8]) -> Option<()> {
-        const SAID_THERE: u64 = u32::MAX as u64;
-        if data.is_empty() && self.unpacked != SAID_THERE && self.packed != SAID_THERE {
-            return Some(());
+    /// Takes the sizes from the extra fields where they stand there; gives the name that stands
+    /// there too, if one does. `None`: readers take the extra fields differently.
+    pub(super) fn apply_extra(&mut self) -> Option<Option<Vec<u8>>> {
+        let extra = Extra::read(&self.extra)?;
+        let unicode_name = extra.unicode_name.map(<[u8]>::to_vec);
+        if let Some(wide) = extra.wide {
+            [self.unpacked, self.packed] = widen([self.unpacked, self.packed], wide)?;
         }
-        let (unpacked, packed) = (data.get(..8)?, data.get(8..16)?);
-        for (size, wide) in [(&mut self.unpacked, unpacked), (&mut self.packed, packed)] {
-            let wide = u64_at(wide, 0);
-            if *size != SAID_THERE && *size != wide {
+        Some(unicode_name)
+    }
+}
+
+/// The extra fields (4.5.1) that say what an entry is.
+struct Extra<'a> {
+    /// zip64 (4.5.3).
+    wide: Option<&'a [u8]>,
+    /// Info-ZIP's Unicode path (4.6.9), which some readers prefer.
+    unicode_name: Option<&'a [u8]>,
+}
+
+impl<'a> Extra<'a> {
+    /// Reads the fields, of which none may come twice.
+    fn read(mut bytes: &'a [u8]) -> Option<Self> {
+        let mut extra = Self { wide: None, unicode_name: None };
+        while bytes.len() >= 4 {
+            let end = 4 + usize::from(u16_at(bytes, 2));
+            let data = bytes.get(4..end)?;
+            let repeated = match u16_at(bytes, 0) {
+                0x0001 => extra.wide.replace(data),
+                // A version and the CRC of the plain name stand in front.
+                0x7075 => extra.unicode_name.replace(data.get(5..)?),
+                _ => None,
+            };
+            if repeated.is_some() {
                 return None;
             }
-            *size = wide;
+            bytes = &bytes[end..];
         }
-        Some(())
+        // Tools that align data leave a few zeros.
+        bytes.iter().all(|&byte| byte == 0).then_some(extra)
     }
+}
+
+/// Fills in the `fields` that say that their value stands in a zip64 extra field.
+///
+/// Some readers take the values that were asked for one after the other, some take each by its
+/// place; both must find the same.
+fn widen<const N: usize>(fields: [u64; N], data: &[u8]) -> Option<[u64; N]> {
+    const SAID_THERE: u64 = u32::MAX as u64;
+    let mut values = data.chunks_exact(8).map(|chunk| u64_at(chunk, 0));
+    let mut wide = fields;
+    let mut count = 0;
+    for field in wide.iter_mut().filter(|field| **field == SAID_THERE) {
+        *field = values.next()?;
+        count += 1;
+    }
+    if data.len() == count * 8 {
+        return Some(wide);
+    }
+    let in_place = fields[..count].iter().all(|&field| field == SAID_THERE);
+    let repeats = fields[count..].iter().zip(values).all(|(&field, value)| field == value);
+    // A disk may follow; there is but the one.
+    let disk = &data[data.len() / 8 * 8..];
+    (in_place && repeats && disk.iter().all(|&byte| byte == 0)).then_some(wide)
 }
 
 /// Whether `bytes` are a data descriptor (4.3.9) for these values, in one of its four forms.
@@ -219,55 +155,4 @@ pub(super) fn is_descriptor(bytes: &[u8], crc: u32, packed: u64, unpacked: u64) 
         (u64_at(sizes, 0), u64_at(sizes, 8))
     };
     u32_at(claimed_crc, 0) == crc && claimed == (packed, unpacked)
-}
-
-fn bytes_at<const N: usize>(
-    source: &mut (impl Read + Seek),
-    at: u64,
-) -> Result<[u8; N], ArchiveError> {
-    source.seek(SeekFrom::Start(at)).map_err(ArchiveError::of_stream)?;
-    next_bytes(source)
-}
-
-fn next_bytes<const N: usize>(source: &mut impl Read) -> Result<[u8; N], ArchiveError> {
-    let mut bytes = [0; N];
-    let read = read_full(source, &mut bytes).map_err(ArchiveError::of_stream)?;
-    if read == N { Ok(bytes) } else { Err(ArchiveError::Truncated) }
-}
-
-pub(super) fn read_vec(source: &mut impl Read, length: usize) -> Result<Vec<u8>, ArchiveError> {
-    let mut bytes = vec![0; length];
-    let read = read_full(source, &mut bytes).map_err(ArchiveError::of_stream)?;
-    if read == length { Ok(bytes) } else { Err(ArchiveError::Truncated) }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
-}
-
-/// An error of the `zip` crate, which carries those of the source.
-pub(super) fn directory_error(error: ::zip::result::ZipError) -> ArchiveError {
-    match error {
-        ::zip::result::ZipError::Io(error) => match error.downcast::<ArchiveError>() {
-            Ok(carried) => carried,
-            Err(error) => ArchiveError::ZipDirectory(::zip::result::ZipError::Io(error)),
-        },
-        other => ArchiveError::ZipDirectory(other),
-    }
-}
-
-/// Seeks to the beginning.
-pub(super) fn rewind(source: &mut impl Seek) -> Result<(), ArchiveError> {
-    source
-        .seek(SeekFrom::Start(0))
-        .map(drop)
-        .map_err(|error: io::Error| ArchiveError::of_stream(error))
 }

@@ -9,6 +9,7 @@ pub mod problem;
 pub mod route;
 
 mod guard;
+mod native;
 mod openapi;
 mod request;
 mod serve;
@@ -20,7 +21,7 @@ pub use serve::{HttpServer, start};
 
 /// Every address of the server.
 pub fn routes() -> Vec<Route> {
-    [tokens::routes(), openapi::routes()].into_iter().flatten().collect()
+    [native::routes(), tokens::routes(), openapi::routes()].into_iter().flatten().collect()
 }
 
 /// The description of all addresses (OpenAPI 3.1).

@@ -33,7 +33,7 @@ pub enum PublishError {
         /// The build.
         key: Box<BuildKey>,
         /// Its fault.
-        fault: RecordFault,
+        fault: Box<RecordFault>,
     },
     /// A licence is neither SPDX nor a reference.
     #[error(
@@ -64,7 +64,7 @@ pub enum PublishError {
         /// Its name.
         name: ProductName,
         /// Its fault.
-        fault: DistributionFault,
+        fault: Box<DistributionFault>,
     },
     /// The distribution lists a build that is not there.
     #[error("the distribution lists {key}, which is not published; publish it first, or with it")]
@@ -88,7 +88,7 @@ pub enum PublishError {
     },
     /// The catalog refused.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Box<Refusal>),
     /// A document has no canonical form.
     #[error("a document has no canonical form")]
     Canonical(#[from] CanonicalError),
@@ -98,6 +98,12 @@ pub enum PublishError {
     /// The blob store failed.
     #[error("the blob store failed")]
     Blobs(#[from] blobs::Error),
+}
+
+impl From<Refusal> for PublishError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
 }
 
 impl From<FlushError> for PublishError {
@@ -295,7 +301,7 @@ fn authorise(caller: &Caller, request: &PublishRequest) -> Result<(), Denied> {
 fn checked(record: Build) -> Result<Build, PublishError> {
     let key = || Box::new(record.key());
     if let Some(fault) = record.fault() {
-        return Err(PublishError::Record { key: key(), fault });
+        return Err(PublishError::Record { key: key(), fault: Box::new(fault) });
     }
     if spdx::Expression::parse(record.license.as_str()).is_err() {
         return Err(PublishError::License { key: key(), license: record.license });
@@ -349,7 +355,9 @@ fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, Publish
 fn faultless(document: &Distribution) -> Result<(), PublishError> {
     match document.fault() {
         None => Ok(()),
-        Some(fault) => Err(PublishError::Distribution { name: document.name.clone(), fault }),
+        Some(fault) => {
+            Err(PublishError::Distribution { name: document.name.clone(), fault: Box::new(fault) })
+        }
     }
 }
 

@@ -1,0 +1,126 @@
+//! From what the registry's verbs refuse to the problem documents that say so.
+
+use larder_schema::ProblemKind;
+
+use crate::catalog::Refusal;
+use crate::http::ApiError;
+use crate::registry::check::CheckError;
+use crate::registry::distribute::DistributionError;
+use crate::registry::lookup::LookupError;
+use crate::registry::publish::PublishError;
+
+impl From<LookupError> for ApiError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Denied(denied) => denied.into(),
+            LookupError::Catalog(error) => error.into(),
+            LookupError::NoProduct { .. } | LookupError::NoBuild { .. } => {
+                Self::told(ProblemKind::Unknown, &error)
+            }
+            LookupError::OtherPlatforms { ref platforms, .. } => {
+                let platforms = platforms.clone();
+                Self::told(ProblemKind::Unknown, &error).with("platforms", platforms)
+            }
+            LookupError::SeveralPlatforms { ref platforms, .. } => {
+                let platforms = platforms.clone();
+                Self::told(ProblemKind::SeveralPlatforms, &error).with("platforms", platforms)
+            }
+            LookupError::TooMany { most, .. } => {
+                Self::told(ProblemKind::TooLarge, &error).with("limit", most)
+            }
+            LookupError::Cursor { .. } => Self::told(ProblemKind::Malformed, &error),
+        }
+    }
+}
+
+impl From<DistributionError> for ApiError {
+    fn from(error: DistributionError) -> Self {
+        match error {
+            DistributionError::Lookup(error) => error.into(),
+            DistributionError::NoName { .. } | DistributionError::NoVersion { .. } => {
+                Self::told(ProblemKind::Unknown, &error)
+            }
+        }
+    }
+}
+
+impl From<CheckError> for ApiError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Catalog(error) => error.into(),
+            CheckError::Blobs(error) => error.into(),
+        }
+    }
+}
+
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Denied(denied) => denied.into(),
+            PublishError::Catalog(error) => error.into(),
+            PublishError::Blobs(error) => error.into(),
+            PublishError::Refused(refusal) => (*refusal).into(),
+            PublishError::Record { ref key, .. } | PublishError::License { ref key, .. } => {
+                let key = key.clone();
+                Self::told(ProblemKind::Malformed, &error).with("build", key)
+            }
+            PublishError::Contradiction { ref key, field, .. } => {
+                let key = key.clone();
+                Self::told(ProblemKind::Contradiction, &error)
+                    .with("build", key)
+                    .with("field", field)
+            }
+            PublishError::Distribution { .. } => Self::told(ProblemKind::Contradiction, &error),
+            PublishError::UnknownBuild { ref key } => {
+                let key = key.clone();
+                Self::told(ProblemKind::Unmet, &error).with("build", key)
+            }
+            PublishError::Unmet { ref unmet } => {
+                let chains: Vec<_> = unmet
+                    .iter()
+                    .map(|unmet| {
+                        serde_json::json!({
+                            "chain": unmet.chain, "needed_by": unmet.needed_by,
+                            "product": unmet.product, "requirement": unmet.requirement,
+                            "found": unmet.found,
+                        })
+                    })
+                    .collect();
+                Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
+            }
+            PublishError::NotPromoted { .. } => Self::told(ProblemKind::Contradiction, &error),
+            PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match &refusal {
+            Refusal::BuildTaken { key, stored, stored_archive, .. } => {
+                Self::told(ProblemKind::Conflict, &refusal)
+                    .with("conflict", key)
+                    .with("record", stored)
+                    .with("archive", stored_archive)
+            }
+            Refusal::DistributionTaken { name, stored, .. } => {
+                Self::told(ProblemKind::Conflict, &refusal)
+                    .with("conflict", name)
+                    .with("digest", stored)
+            }
+            Refusal::ArchivesMissing { missing } => {
+                let sums: Vec<String> = missing.iter().map(|sum| format!("sha256:{sum}")).collect();
+                let detail = format!("{refusal}; upload them first: {}", sums.join(", "));
+                Self::new(ProblemKind::BytesMissing, detail).with("missing", sums)
+            }
+            Refusal::Twin { stored, .. } => {
+                Self::told(ProblemKind::Conflict, &refusal).with("conflict", stored)
+            }
+            Refusal::TagIsVersion { .. } => Self::told(ProblemKind::Conflict, &refusal),
+            Refusal::NoSuchVersion { .. } => Self::told(ProblemKind::Unknown, &refusal),
+            Refusal::TagMoved { stands, .. } => {
+                Self::told(ProblemKind::Moved, &refusal).with("stands", stands)
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! larder's own front end: the JSON addresses of builds, distributions, tags and checksums.
+
+mod builds;
+mod distributions;
+mod errors;
+
+use serde::Deserialize;
+
+use super::Route;
+
+/// The addresses.
+pub(super) fn routes() -> Vec<Route> {
+    [builds::routes(), distributions::routes()].into_iter().flatten().collect()
+}
+
+/// What every list takes.
+const PAGE: [(&str, &str); 2] =
+    [("cursor", "`next` of the page before"), ("limit", "how many items at the most")];
+
+/// Which page of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageQuery {
+    q: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
