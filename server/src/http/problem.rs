@@ -13,12 +13,7 @@ use larder_schema::{Problem, ProblemKind};
 use tracing::error;
 
 use crate::access::Denied;
-use crate::catalog::Refusal;
-use crate::registry::check::CheckError;
-use crate::registry::distribute::DistributionError;
 use crate::registry::fetch::FetchError;
-use crate::registry::lookup::LookupError;
-use crate::registry::publish::PublishError;
 use crate::registry::tokens::TokenError;
 use crate::registry::upload::{ArchiveRefused, UploadError};
 use crate::{blobs, catalog};
@@ -161,112 +156,6 @@ impl From<FetchError> for ApiError {
                 Self::told(ProblemKind::Unknown, &error)
             }
             FetchError::Damaged { .. } => Self::ours(ProblemKind::Internal, &error),
-        }
-    }
-}
-
-impl From<LookupError> for ApiError {
-    fn from(error: LookupError) -> Self {
-        match error {
-            LookupError::Denied(denied) => denied.into(),
-            LookupError::Catalog(error) => error.into(),
-            LookupError::NoProduct { .. } | LookupError::NoBuild { .. } => {
-                Self::told(ProblemKind::Unknown, &error)
-            }
-            LookupError::OtherPlatforms { ref platforms, .. } => {
-                let platforms = platforms.clone();
-                Self::told(ProblemKind::Unknown, &error).with("platforms", platforms)
-            }
-            LookupError::SeveralPlatforms { ref platforms, .. } => {
-                let platforms = platforms.clone();
-                Self::told(ProblemKind::SeveralPlatforms, &error).with("platforms", platforms)
-            }
-            LookupError::TooMany { most, .. } => {
-                Self::told(ProblemKind::TooLarge, &error).with("limit", most)
-            }
-            LookupError::Cursor { .. } => Self::told(ProblemKind::Malformed, &error),
-        }
-    }
-}
-
-impl From<DistributionError> for ApiError {
-    fn from(error: DistributionError) -> Self {
-        match error {
-            DistributionError::Lookup(error) => error.into(),
-            DistributionError::NoName { .. } | DistributionError::NoVersion { .. } => {
-                Self::told(ProblemKind::Unknown, &error)
-            }
-        }
-    }
-}
-
-impl From<PublishError> for ApiError {
-    fn from(error: PublishError) -> Self {
-        match error {
-            PublishError::Denied(denied) => denied.into(),
-            PublishError::Catalog(error) => error.into(),
-            PublishError::Blobs(error) => error.into(),
-            PublishError::Refused(refusal) => refusal.into(),
-            PublishError::Record { ref key, .. } | PublishError::License { ref key, .. } => {
-                let key = key.clone();
-                Self::told(ProblemKind::Contradiction, &error).with("build", key)
-            }
-            PublishError::Contradiction { ref key, field, .. } => {
-                let key = key.clone();
-                Self::told(ProblemKind::Contradiction, &error)
-                    .with("build", key)
-                    .with("field", field)
-            }
-            PublishError::UnknownBuild { ref key } => {
-                let key = key.clone();
-                Self::told(ProblemKind::Contradiction, &error).with("build", key)
-            }
-            PublishError::Distribution { .. }
-            | PublishError::NotPromoted { .. }
-            | PublishError::Canonical(_) => Self::told(ProblemKind::Contradiction, &error),
-            PublishError::Unmet { .. } => Self::told(ProblemKind::Unmet, &error),
-        }
-    }
-}
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::BuildTaken { ref key, ref stored_archive, .. } => {
-                let (key, stored) = (key.clone(), *stored_archive);
-                Self::told(ProblemKind::Conflict, &refusal)
-                    .with("conflict", key)
-                    .with("stored_archive", stored)
-            }
-            Refusal::DistributionTaken { ref name, ref stored, .. } => {
-                let (name, stored) = (name.clone(), *stored);
-                Self::told(ProblemKind::Conflict, &refusal)
-                    .with("conflict", name)
-                    .with("stored", stored)
-            }
-            Refusal::ArchivesMissing { ref missing } => {
-                let missing = missing.clone();
-                Self::told(ProblemKind::BytesMissing, &refusal).with("missing", missing)
-            }
-            Refusal::Twin { ref stored, .. } => {
-                let stored = stored.clone();
-                Self::told(ProblemKind::Conflict, &refusal).with("conflict", stored)
-            }
-            Refusal::TagIsVersion { .. } => Self::told(ProblemKind::Conflict, &refusal),
-            Refusal::NoSuchVersion { .. } => Self::told(ProblemKind::Unknown, &refusal),
-            Refusal::TagMoved { ref stands, .. } => {
-                let stands = stands.clone();
-                Self::told(ProblemKind::Moved, &refusal).with("stands", stands)
-            }
-        }
-    }
-}
-
-impl From<CheckError> for ApiError {
-    fn from(error: CheckError) -> Self {
-        match error {
-            CheckError::Catalog(error) => error.into(),
-            CheckError::Blobs(error) => error.into(),
         }
     }
 }
