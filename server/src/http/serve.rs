@@ -32,14 +32,21 @@ impl HttpServer {
     }
 
     /// Takes no new connections and ends when the requests in flight are done, or their time is up.
-    pub async fn stop(self) -> io::Result<()> {
+    pub async fn stop(mut self) -> io::Result<()> {
         self.handle.stop(true).await;
-        self.task.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        self.ended().await
     }
 
     /// Returns when the server ended by itself, which it should not.
     pub async fn ended(&mut self) -> io::Result<()> {
         (&mut self.task).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+/// Who forgets to stop it stops it at once.
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
     }
 }
 

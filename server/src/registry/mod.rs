@@ -16,6 +16,7 @@ pub mod upload;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::access::{self, Caller};
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
@@ -93,6 +94,11 @@ impl Registry {
     /// The text of the token of those who work through this process.
     pub(crate) fn control(&self) -> &str {
         &self.inner.control
+    }
+
+    /// Whoever works in this process, and not through a request.
+    pub(crate) fn owner(&self) -> Caller {
+        Caller::control(access::hash_of(&self.inner.control))
     }
 
     /// Answers when catalog and blob store do.
