@@ -1,0 +1,63 @@
+//! `entry_points.txt`: which functions of a package are commands.
+//!
+//! The grammar is that of the entry points specification: sections in brackets, `name = value`
+//! lines, comments on lines of their own. Sections that name no commands are not looked at.
+
+/// One command: its name, and what it calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// What one types.
+    pub name: String,
+    /// `module:function`, without the extras that may follow it.
+    pub target: String,
+}
+
+const COMMANDS: [&str; 2] = ["console_scripts", "gui_scripts"];
+
+/// The commands that `text` names, in its order.
+pub fn commands(text: &str) -> Vec<EntryPoint> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.trim();
+        } else if COMMANDS.contains(&section)
+            && let Some((name, value)) = line.split_once('=')
+        {
+            found.push(EntryPoint { name: name.trim().to_owned(), target: target(value) });
+        }
+    }
+    found
+}
+
+/// `module : function [extra]` without its blanks and extras.
+fn target(value: &str) -> String {
+    let before_extras = value.split('[').next().unwrap_or(value);
+    before_extras.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_of_two_sections_and_lose_their_extras() {
+        let text = "\n[pkg_config]\nnumpy = numpy\n[console_scripts]\r\n# a comment\nf2py = \
+                    numpy.f2py.f2py2e:main\nx-y=a.b : c.d [http, cli]\n\n[gui_scripts]\nwin = w:m\n";
+
+        let found = commands(text);
+
+        let pairs: Vec<_> = found.iter().map(|e| (e.name.as_str(), e.target.as_str())).collect();
+        assert_eq!(pairs, [("f2py", "numpy.f2py.f2py2e:main"), ("x-y", "a.b:c.d"), ("win", "w:m")]);
+    }
+
+    #[test]
+    fn nonsense_names_no_commands() {
+        for text in ["", "x = y", "[console_scripts", "[console_scripts]\nno value", "=\n[]\n="] {
+            assert_eq!(commands(text), [], "{text}");
+        }
+    }
+}
