@@ -108,6 +108,14 @@ impl Blobs {
         Ok(key)
     }
 
+    /// Puts the bytes of `staged` back under the key of an archive that has lost its own, durably
+    /// when this returns.
+    pub async fn restore(&self, key: &str, staged: &Path, sums: &Sums) -> Result<(), Error> {
+        let fresh = self.adopt(staged, sums).await?;
+        let (from, to) = (to_key(&fresh)?, to_key(key)?);
+        self.store.rename(&from, &to).await.map_err(|error| store_error(key, error))
+    }
+
     /// How many bytes are under a key; none: there is nothing.
     pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
         match self.store.head(&to_key(key)?).await {

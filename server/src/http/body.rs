@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::ApiError;
 use crate::config::Limits;
 use crate::registry::Registry;
+use crate::registry::upload::BodyFault;
 
 /// The registry, as handlers take it.
 pub type Shared = web::Data<Registry>;
@@ -127,15 +128,6 @@ async fn document(
         bytes.extend_from_slice(&part);
     }
     Ok(bytes)
-}
-
-/// Why a body did not come whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFault {
-    /// It was slower than it may be.
-    Slow,
-    /// The connection broke.
-    Broken,
 }
 
 /// The body as a stream that knows our faults.

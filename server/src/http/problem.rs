@@ -151,12 +151,9 @@ impl From<FetchError> for ApiError {
             FetchError::Denied(denied) => denied.into(),
             FetchError::Catalog(error) => error.into(),
             FetchError::Blobs(error) => error.into(),
-            FetchError::Unknown(_) | FetchError::NoBuild { .. } | FetchError::NoArchive { .. } => {
+            FetchError::Lookup(error) => error.into(),
+            FetchError::Unknown(_) | FetchError::NoArchive { .. } => {
                 Self::told(ProblemKind::Unknown, &error)
-            }
-            FetchError::SeveralPlatforms { ref platforms, .. } => {
-                let platforms = platforms.clone();
-                Self::told(ProblemKind::SeveralPlatforms, &error).with("platforms", platforms)
             }
             FetchError::Damaged { .. } => Self::ours(ProblemKind::Internal, &error),
         }
