@@ -164,10 +164,15 @@ impl Sending<'_> {
                 Err(setback) => setback,
             };
             attempt += 1;
+            let before = at.offset;
             standing = match self.after(setback, at, attempt).await? {
                 Next::GoOn(standing) => standing,
                 Next::Done => return Ok(()),
             };
+            // However often it is cut: as long as more arrives each time, it goes on.
+            if standing.as_ref().is_some_and(|at| at.offset > before) {
+                attempt = 0;
+            }
         }
     }
 
@@ -390,3 +395,6 @@ pub async fn missing(remote: &Remote, sums: &[Sha256]) -> Result<Vec<Sha256>, re
     let lacks = |sum: &&Sha256| answer.missing.contains(&Checksum::Sha256(**sum));
     Ok(sums.iter().filter(lacks).copied().collect())
 }
+
+#[cfg(test)]
+mod tests;
