@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use larder_schema::Hasher;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use super::part_sum::PartHasher;
 use super::staging::{Gate, Slot, blocking};
@@ -76,11 +77,8 @@ impl Registry {
         self.demand_room(0)?;
         let (sender, parts) = mpsc::channel(WAITING);
         let registry = self.clone();
-        let task = self
-            .inner
-            .uploads
-            .runtime
-            .spawn(async move { registry.take_in(upload, gate, sum, parts).await });
+        let work = async move { registry.take_in(upload, gate, sum, parts).await };
+        let task = self.inner.uploads.runtime.spawn(work.in_current_span());
         let ending = pump(body, sender, &slot).await;
         let standing = task.await.unwrap_or(Err(UploadError::Stopped))?;
         told(standing, ending)
