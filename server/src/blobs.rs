@@ -75,12 +75,7 @@ pub enum Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull(Box::new(error))
-            }
-            _ => Self::Io(error),
-        }
+        if is_full(error.kind()) { Self::DiskFull(Box::new(error)) } else { Self::Io(error) }
     }
 }
 
@@ -290,13 +285,16 @@ fn store_error(key: &str, error: object_store::Error) -> Error {
     if is_disk_full(&error) { Error::DiskFull(Box::new(error)) } else { Error::Store(error) }
 }
 
+/// Whether the disk, or somebody's share of it, is full.
+pub(crate) fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Whether a full disk is among the causes.
 fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |cause| (*cause).source())
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| {
-            matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-        })
+        .any(|cause| is_full(cause.kind()))
 }
 
 #[cfg(test)]

@@ -117,10 +117,11 @@ impl Server {
 
     async fn open_at(config: Config, clock: Arc<dyn Clock>) -> Result<Opened, StartError> {
         let data = config.data.clone();
+        let read_time = Duration::from_secs(config.limits.query_seconds);
         let (folder, sqlite) = blocking(move || {
             let folder = DataFolder::take(&data)?;
             let sqlite = Sqlite::open(&folder.catalog())?;
-            Ok((folder, sqlite))
+            Ok((folder, sqlite.with_read_time(read_time)))
         })
         .await?;
         let registry = Registry::new(Parts {

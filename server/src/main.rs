@@ -8,6 +8,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use larder_server::config::{Config, Mistakes, Overrides};
 
+const DATA: &str = "The folder that holds everything [env: LARDER_DATA] [default: larder-data]";
+const LISTEN: &str = "The address to listen on [env: LARDER_LISTEN] [default: 127.0.0.1:8080]";
+
 /// A content-addressed registry for binary packages.
 #[derive(Debug, Parser)]
 #[command(name = "larder-server", version)]
@@ -19,8 +22,8 @@ struct Arguments {
 /// Where the settings come from.
 #[derive(Debug, Args)]
 struct Place {
-    /// The folder that holds everything [env: LARDER_DATA] [default: larder-data]
-    #[arg(long, value_name = "FOLDER")]
+    /// The folder that holds everything
+    #[arg(long, value_name = "FOLDER", help = DATA)]
     data: Option<PathBuf>,
     /// A file with settings; deploy/larder-server.toml shows all of them
     #[arg(long, value_name = "FILE")]
@@ -31,8 +34,8 @@ struct Place {
 enum Command {
     /// Serve the data folder until told to stop
     Serve {
-        /// The address to listen on [env: LARDER_LISTEN] [default: 127.0.0.1:8080]
-        #[arg(long, value_name = "ADDRESS:PORT")]
+        /// The address to listen on
+        #[arg(long, value_name = "ADDRESS:PORT", help = LISTEN)]
         listen: Option<String>,
         #[command(flatten)]
         place: Place,

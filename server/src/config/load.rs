@@ -161,13 +161,13 @@ fn later(value: &str, only: &str) -> String {
 fn settings(table: toml::Table) -> Vec<(Option<String>, String, toml::Value)> {
     let mut all = Vec::new();
     for (key, value) in table {
-        match value {
-            toml::Value::Table(section) if !section.is_empty() => {
-                all.extend(
-                    section.into_iter().map(|(inner, value)| (Some(key.clone()), inner, value)),
-                );
-            }
-            value => all.push((None, key, value)),
+        if let toml::Value::Table(section) = &value
+            && !section.is_empty()
+        {
+            let inner = section.iter().map(|(inner, value)| (inner.clone(), value.clone()));
+            all.extend(inner.map(|(inner, value)| (Some(key.clone()), inner, value)));
+        } else {
+            all.push((None, key, value));
         }
     }
     all

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use actix_web::error::QueryPayloadError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
 use bytes::Bytes;
@@ -63,7 +64,11 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let read = web::Query::<T>::from_query(request.query_string());
         std::future::ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
-            let detail = format!("what stands behind the `?` cannot be read: {error}");
+            let reason = match error {
+                QueryPayloadError::Deserialize(reason) => reason.to_string(),
+                other => other.to_string(),
+            };
+            let detail = format!("what stands behind the `?` cannot be read: {reason}");
             ApiError::new(ProblemKind::Malformed, detail)
         }))
     }

@@ -109,7 +109,7 @@ async fn no_such_address(request: HttpRequest) -> Result<HttpResponse, ApiError>
 }
 
 fn no_such_method(request: &HttpRequest, allow: &str) -> HttpResponse {
-    let detail = format!("`{}` is no method of this address: {allow} are", request.method());
+    let detail = format!("`{}` is no method of this address; these are: {allow}", request.method());
     let mut answer = ApiError::new(ProblemKind::MethodNotAllowed, detail).error_response();
     if let Ok(allow) = allow.parse() {
         answer.headers_mut().insert(actix_web::http::header::ALLOW, allow);

@@ -7,7 +7,7 @@ use std::io::BufReader;
 
 use larder_schema::archive::{self, ArchiveError, ArchiveFormat, Index, NoSink};
 use larder_schema::{Checksum, Sums};
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use super::staging::{Gate, blocking};
 use super::{ArchiveRefused, Standing, UploadError};
@@ -29,7 +29,8 @@ impl Registry {
             *gate = Some(registry.hashes(&upload, &mut gate).await?);
             registry.complete(upload, gate).await
         };
-        self.inner.uploads.runtime.spawn(work).await.unwrap_or(Err(UploadError::Stopped))
+        let task = self.inner.uploads.runtime.spawn(work.in_current_span());
+        task.await.unwrap_or(Err(UploadError::Stopped))
     }
 
     /// Keeps the archive that `upload` brought, or throws the upload away.
@@ -134,8 +135,8 @@ impl Registry {
 
 /// A refusal, unless the machine is to blame.
 fn to_refusal(error: ArchiveError, filename: String) -> UploadError {
-    match error {
-        ArchiveError::Io(_) | ArchiveError::Sink(_) => UploadError::Read(error),
-        source => UploadError::Refused(ArchiveRefused { filename, source }),
+    if matches!(error, ArchiveError::Io(_) | ArchiveError::Sink(_)) {
+        return UploadError::Read(error);
     }
+    UploadError::Refused(ArchiveRefused { filename, source: error })
 }

@@ -7,11 +7,14 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use larder_schema::Hasher;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::part_sum::PartHasher;
 use super::staging::{Gate, Slot, blocking};
@@ -24,6 +27,11 @@ use crate::registry::Registry;
 const WAITING: usize = 16;
 /// Bytes read at once where hashes are made again from a file.
 const READ_BYTES: usize = 256 * 1024;
+
+/// How long a body may still be taken when somebody else asks for the upload, and how long nothing
+/// of it may come then.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
+const LULL: Duration = Duration::from_millis(100);
 
 /// Why a body did not come whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +84,8 @@ impl Registry {
         self.demand_room(0)?;
         let (sender, parts) = mpsc::channel(WAITING);
         let registry = self.clone();
-        let task = self
-            .inner
-            .uploads
-            .runtime
-            .spawn(async move { registry.take_in(upload, gate, sum, parts).await });
+        let work = async move { registry.take_in(upload, gate, sum, parts).await };
+        let task = self.inner.uploads.runtime.spawn(work.in_current_span());
         let ending = pump(body, sender, &slot).await;
         let standing = task.await.unwrap_or(Err(UploadError::Stopped))?;
         told(standing, ending)
@@ -292,7 +297,8 @@ fn hashed(file: &mut File) -> io::Result<Hasher> {
     }
 }
 
-/// Sends the body to the task, until it ends or somebody else asks for the upload.
+/// Sends the body to the task, until it ends or somebody else asks for the upload. Then what is
+/// on its way already is still taken, so that a broken connection costs no more than it must.
 async fn pump(
     body: impl Stream<Item = Result<Bytes, BodyFault>>,
     sender: mpsc::Sender<Part>,
@@ -300,10 +306,22 @@ async fn pump(
 ) -> Ending {
     let mut asked = slot.asked();
     let mut body = pin!(body);
+    let mut last_moment = None;
     loop {
-        let part = tokio::select! {
-            part = body.next() => part,
-            () = asked.as_mut() => return Ending::Superseded,
+        let part = match last_moment {
+            None => tokio::select! {
+                part = body.next() => part,
+                () = asked.as_mut() => {
+                    last_moment = Some(Instant::now() + LAST_MOMENTS);
+                    continue;
+                }
+            },
+            Some(moment) => {
+                match timeout_at(moment.min(Instant::now() + LULL), body.next()).await {
+                    Ok(part) => part,
+                    Err(_) => return Ending::Superseded,
+                }
+            }
         };
         let (part, is_end) = match part {
             Some(Ok(bytes)) => (Part::Bytes(bytes), false),
