@@ -150,13 +150,10 @@ async fn send_missing(
     let transfer = progress.transfer("Sending", to_send.iter().map(|(file, _)| file.size).sum());
     let uploader = Uploader::new(remote.clone(), memory.clone(), transfer.clone());
     let outcome = send_all(&uploader, &transfer, &to_send).await;
-    if let Err(error) = outcome {
-        transfer.abandon();
-        return Err(error.into());
-    }
-    let bytes = uploader.sent_bytes();
-    transfer.finish(format_args!("sent {}", archives_and_bytes(to_send.len(), bytes)));
-    Ok(Sent { rounds: 0, archives: to_send.len(), bytes })
+    // What was sent is told in the end, with all the rest.
+    transfer.abandon();
+    outcome?;
+    Ok(Sent { rounds: 0, archives: to_send.len(), bytes: uploader.sent_bytes() })
 }
 
 async fn send_all(

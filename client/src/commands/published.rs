@@ -167,7 +167,7 @@ fn failure(error: publish::Error) -> Failure {
             let conflict = error.kind() == Some(ProblemKind::Conflict);
             let failure = Failure::from(error);
             if conflict && failure.hint.is_none() {
-                failure.hint("what is published never changes; publish under another `--build`")
+                failure.hint("what is published never changes: give it a new bID, or a new version")
             } else {
                 failure
             }

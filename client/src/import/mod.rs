@@ -25,6 +25,7 @@ use larder_schema::{BuildId, BuildName, Platform, ProductName, Sha256, Version};
 use pep508_rs::{ExtraName, PackageName};
 
 pub use dependencies::Widened;
+pub use filename::{ParseWheelNameError, WheelName};
 pub use python::Python;
 pub use record::{Choice, ImportFault, Imported};
 pub use tags::{TagFault, Target};
@@ -85,6 +86,9 @@ impl FromStr for VersionChoice {
 /// Wheels that cannot be imported together, or at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A file's name is no wheel's.
+    #[error(transparent)]
+    Name(#[from] ParseWheelNameError),
     /// A file is no wheel that can be read.
     #[error("`{file}` cannot be imported")]
     Wheel {
@@ -147,11 +151,12 @@ impl Error {
     /// Whether other arguments would mend it.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::OneName { .. }
+            Self::Name(_)
+            | Self::OneName { .. }
             | Self::VersionOfWhich(_)
             | Self::VersionOfNone { .. }
             | Self::ExtraOfNone(_) => true,
-            Self::Wheel { source, .. } => matches!(source, WheelFault::Name(_)),
+            Self::Wheel { .. } => false,
             Self::Tags { source, .. } => {
                 matches!(
                     source,
@@ -176,8 +181,8 @@ impl Wheels {
         let mut wheels = Vec::with_capacity(paths.len());
         for path in paths {
             let file = || shown(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
-            let wheel =
-                Wheel::read(path).map_err(|source| Error::Wheel { file: file(), source })?;
+            let wheel = Wheel::read(path, WheelName::of_path(path)?)
+                .map_err(|source| Error::Wheel { file: file(), source })?;
             let target = Target::of(&wheel.name, options.platform.as_ref(), options.python)
                 .map_err(|source| Error::Tags { file: file(), source })?;
             wheels.push((wheel, target));
