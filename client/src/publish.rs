@@ -3,6 +3,7 @@
 //! Nothing is visible before the last step, and that step is all or nothing: whoever is
 //! interrupted publishes again, and only what is missing is sent.
 
+pub mod conflict;
 pub mod distribution;
 pub mod files;
 pub mod sums;
