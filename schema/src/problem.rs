@@ -48,7 +48,7 @@ pub enum ProblemKind {
     Contradiction,
     /// A run dependency is not met.
     Unmet,
-    /// Another request is at it (WebDAV's 423, as tus servers use it).
+    /// Another request is at it (`WebDAV`'s 423, as tus servers use it).
     Busy,
     /// More requests or bytes than this token may have under way.
     TooMany,

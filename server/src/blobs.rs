@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(blobs.size(&key).await.unwrap(), Some(300_000));
         assert_eq!(all(&blobs, &key, 0..300_000).await, bytes);
         assert_eq!(all(&blobs, &key, 131_000..131_100).await, bytes[131_000..131_100]);
-        assert_eq!(all(&blobs, &key, 5..5).await, []);
+        assert!(all(&blobs, &key, 5..5).await.is_empty());
     }
 
     #[tokio::test]

@@ -64,6 +64,14 @@ impl Session {
         Ok(Remote::new(origin, token, self.progress)?)
     }
 
+    /// The server that was given, else the one that an environment came from.
+    pub fn remote_or(&self, origin: &Origin) -> Result<Remote, Failure> {
+        if self.server.is_some() || self.config.server.is_some() {
+            return self.remote();
+        }
+        Ok(Remote::new(origin.clone(), None, self.progress)?)
+    }
+
     /// The token in the settings is for the server in the settings, and for no other.
     fn token_for(&self, origin: &Origin) -> Option<&str> {
         let server: Origin = self.config.server.as_ref()?.parse().ok()?;

@@ -8,7 +8,7 @@ use reqwest::Url;
 
 /// The address of a server, such as `https://larder.example.org`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Origin(Url);
+pub struct Origin(Box<Url>);
 
 /// A text is no address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ impl FromStr for Origin {
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        if good { Ok(Self(url)) } else { Err(refused()) }
+        if good { Ok(Self(Box::new(url))) } else { Err(refused()) }
     }
 }
 
@@ -68,7 +68,7 @@ impl Origin {
             return url;
         }
         let (path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         let prefix = self.0.path().trim_end_matches('/');
         // A path that has the prefix already comes from the server itself.
         let whole = match path.strip_prefix(prefix) {

@@ -38,8 +38,8 @@ use super::{
 
 /// How many connections read at once.
 const READERS: usize = 4;
-/// How long a read may take.
-const READ_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a read may take, unless it is said otherwise.
+const READ_TIME: Duration = Duration::from_secs(20);
 /// Virtual machine steps between two looks at the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
@@ -47,6 +47,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 #[derive(Clone)]
 pub struct Sqlite {
     inner: Arc<Inner>,
+    read_time: Duration,
 }
 
 struct Inner {
@@ -105,7 +106,13 @@ impl Sqlite {
             readers: Mutex::new(Vec::new()),
             reading: Semaphore::new(READERS),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), read_time: READ_TIME })
+    }
+
+    /// The same, where a read may take `read_time`.
+    #[must_use]
+    pub fn with_read_time(self, read_time: Duration) -> Self {
+        Self { read_time, ..self }
     }
 
     /// Runs `work` in a transaction: all of it is durable when this returns, or none is done.
@@ -144,10 +151,10 @@ impl Sqlite {
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let _permit = self.inner.reading.acquire().await.map_err(|_| Error::Stopped)?;
-        let inner = Arc::clone(&self.inner);
+        let (inner, read_time) = (Arc::clone(&self.inner), self.read_time);
         blocking(move || {
             let mut reader = inner.reader()?;
-            let end = Instant::now() + READ_DEADLINE;
+            let end = Instant::now() + read_time;
             reader.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > end))?;
             let snapshot = reader.unchecked_transaction()?;
             let answer = work(&snapshot);

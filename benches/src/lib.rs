@@ -1,1 +1,0 @@
-//! The flows that someone waits for, measured against peers.
