@@ -150,9 +150,10 @@ impl Places {
         self.path.as_ref()
     }
 
-    /// Who works here, for an environment's history.
-    pub fn user(&self) -> &str {
-        self.user.as_deref().unwrap_or("unknown")
+    /// Who works here, for an environment's history; a number where nobody says a name.
+    pub fn user(&self) -> String {
+        let number = || format!("uid {}", rustix::process::geteuid().as_raw());
+        self.user.clone().unwrap_or_else(number)
     }
 
     /// The user's shell, as a path.

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use larder_schema::api::{
     Holder, HolderKind, IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, MoreHolders, paths,
 };
-use larder_schema::{Checksum, Digest, Sha256};
+use larder_schema::{Checksum, Sha256};
 use serde::Serialize;
 
 pub use folder::{Explained, Folder};
 pub use sums::{Line, read_lines};
 
-use crate::environment::{self, Environment};
+use crate::environment::{self, Environment, Generation};
 use crate::remote::{self, Remote};
 
 /// One thing that was asked about.
@@ -30,8 +30,8 @@ pub enum Subject {
     File(PathBuf),
     /// A folder.
     Folder(PathBuf),
-    /// An environment.
-    Environment(Box<Environment>),
+    /// A generation of an environment.
+    Environment(Box<Generation>),
 }
 
 /// What was found out.
@@ -102,19 +102,41 @@ impl Subject {
         if let Some(checksum) = argument.to_str().and_then(|text| text.parse().ok()) {
             return Ok(Self::Checksum(checksum, None));
         }
-        let metadata = std::fs::metadata(argument)
-            .map_err(|source| Error::Read { path: argument.to_owned(), source })?;
+        let metadata = match std::fs::metadata(argument) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Special { path: argument.to_owned() });
+            }
+            outcome => {
+                outcome.map_err(|source| Error::Read { path: argument.to_owned(), source })?
+            }
+        };
         if metadata.is_file() {
             return Ok(Self::File(argument.to_owned()));
         }
         if !metadata.is_dir() {
             return Err(Error::Special { path: argument.to_owned() });
         }
-        match Environment::look(argument) {
-            Ok(Some(environment)) => Ok(Self::Environment(Box::new(environment))),
-            _ => Ok(Self::Folder(argument.to_owned())),
+        match generation_at(argument)? {
+            Some(generation) => Ok(Self::Environment(Box::new(generation))),
+            None => Ok(Self::Folder(argument.to_owned())),
         }
     }
+}
+
+/// The generation that a folder is, or is the environment of, or is the `packages` of.
+fn generation_at(folder: &Path) -> Result<Option<Generation>, Error> {
+    if let Ok(Some(environment)) = Environment::look(folder) {
+        return Ok(Some(environment.current()?));
+    }
+    let Ok(folder) = std::fs::canonicalize(folder) else { return Ok(None) };
+    let folder = if folder.ends_with("packages") { folder.parent() } else { Some(&*folder) };
+    let above = folder.and_then(|folder| Some((folder, folder.parent()?.parent()?)));
+    let Some((folder, root)) = above else { return Ok(None) };
+    let Ok(Some(environment)) = Environment::look(root) else { return Ok(None) };
+    let numbers = environment.generations()?;
+    let number =
+        numbers.into_iter().find(|number| folder.ends_with(format!("generations/{number}")));
+    Ok(number.map(|number| environment.generation(number)).transpose()?)
 }
 
 /// Asks the server what the subjects are.
@@ -129,8 +151,8 @@ pub async fn identify(remote: &Remote, subjects: Vec<Subject>) -> Result<Answer,
                 answer.asked.push(Asked { name, checksum });
             }
             Subject::Folder(path) => answer.folders.push(folder::of_folder(remote, &path).await?),
-            Subject::Environment(environment) => {
-                answer.folders.push(folder::of_environment(remote, &environment).await?);
+            Subject::Environment(generation) => {
+                answer.folders.push(folder::of_generation(remote, &generation).await?);
             }
         }
     }
@@ -185,10 +207,4 @@ pub fn place(holder: &Holder) -> String {
         (_, HolderKind::Tree | HolderKind::File) => "the whole tree".to_owned(),
     };
     format!("{}@{} ({}): {what}", holder.product, holder.build, holder.platform)
-}
-
-/// A digest that an environment has, for its answer.
-pub(crate) fn digest_of(environment: &Environment) -> Result<Option<Digest>, Error> {
-    let generation = environment.current()?;
-    Ok(generation.lock.digest().ok())
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use larder_schema::api::{DistributionName, Holder};
 
 use super::Session;
+use super::table::Table;
 use crate::error::{Exit, Failure};
 use crate::identify::{self, Answer, Folder, Subject, identify, place, read_lines};
 
@@ -65,19 +66,23 @@ fn describe(answer: &Answer) -> String {
 }
 
 fn describe_holders(holders: &[&Holder], total: usize) -> String {
-    let mut text = String::new();
+    let mut table = Table::bare();
     for holder in holders.iter().take(SHOWN) {
-        let withdrawn = if holder.withdrawn { ", withdrawn" } else { "" };
-        text.push_str(&format!("  {}{withdrawn}\n", place(holder)));
-        text.push_str(&describe_distributions(&holder.distributions));
+        let withdrawn = if holder.withdrawn { ", WITHDRAWN" } else { "" };
+        table.row([
+            format!("  {}{withdrawn}", place(holder)),
+            in_distributions(&holder.distributions),
+        ]);
     }
+    let mut text = table.render();
     if total > SHOWN {
         text.push_str(&format!("  and {} more\n", total - SHOWN.min(holders.len())));
     }
     text
 }
 
-fn describe_distributions(distributions: &[DistributionName]) -> String {
+/// `in lsst_distrib@17.0.1, …`, or nothing.
+fn in_distributions(distributions: &[DistributionName]) -> String {
     const MOST: usize = 5;
     if distributions.is_empty() {
         return String::new();
@@ -91,28 +96,30 @@ fn describe_distributions(distributions: &[DistributionName]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("    in {}{more}\n", shown.join(", "))
+    format!("in {}{more}", shown.join(", "))
 }
 
 fn describe_folder(folder: &Folder) -> String {
     let mut text = format!("{}\n", folder.path);
     if let Some(digest) = folder.digest {
-        text.push_str(&format!("  an environment, {digest}\n"));
+        text.push_str(&format!("  an environment, as it was installed: {digest}\n"));
     }
+    let mut table = Table::bare();
     for one in &folder.builds {
+        let key = &one.build;
         let how = match (one.whole, folder.files) {
             (true, 0) => String::new(),
-            (true, files) => format!(": all of it, {files} files"),
-            (false, files) => format!(": {} of {files} files", one.files),
+            (true, files) => format!("all of it, {files} files"),
+            (false, files) => format!("{} of {files} files", one.files),
         };
-        let withdrawn = if one.withdrawn { ", withdrawn" } else { "" };
-        let key = &one.build;
-        text.push_str(&format!(
-            "  {}@{} ({}){how}{withdrawn}\n",
-            key.product, key.build, key.platform
-        ));
-        text.push_str(&describe_distributions(&one.distributions));
+        table.row([
+            format!("  {}@{}", key.product, key.build),
+            key.platform.to_string(),
+            if one.withdrawn { format!("{how} WITHDRAWN") } else { how },
+            in_distributions(&one.distributions),
+        ]);
     }
+    text.push_str(&table.render());
     for path in folder.unexplained.iter().take(SHOWN) {
         text.push_str(&format!("  not known: {path}\n"));
     }

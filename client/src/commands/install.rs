@@ -107,7 +107,7 @@ fn request(args: &InstallArgs, session: &Session) -> Result<Request, Failure> {
     };
     let made = Made {
         at: now(),
-        by: session.places.user().to_owned(),
+        by: session.places.user(),
         command: format!("install {what}"),
         from: None,
     };

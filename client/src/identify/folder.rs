@@ -13,8 +13,8 @@ use larder_schema::{BuildKey, Checksum, Digest, Entry, EntryKind, Sha256, Sums, 
 use serde::Serialize;
 use tokio::task::block_in_place;
 
-use super::{Error, ask, digest_of, sums};
-use crate::environment::Environment;
+use super::{Error, ask, sums};
+use crate::environment::Generation;
 use crate::remote::Remote;
 
 /// What a folder is.
@@ -60,27 +60,27 @@ struct Hashed {
 }
 
 /// An environment is what its current generation's lock says; `verify` tells whether it still is.
-pub(super) async fn of_environment(
+pub(super) async fn of_generation(
     remote: &Remote,
-    environment: &Environment,
+    generation: &Generation,
 ) -> Result<Folder, Error> {
-    let generation = environment.current()?;
     let trees: Vec<TreeChecksum> =
         generation.lock.records.iter().filter_map(|record| record.tree).collect();
     let answer = ask(remote, trees.iter().copied().map(Checksum::Tree).collect()).await?;
     let listed: HashSet<BuildKey> = generation.lock.records.iter().map(|r| r.key()).collect();
-    let builds: Vec<Explained> = answer
+    let mut builds: Vec<Explained> = answer
         .found
         .iter()
         .filter(|holder| holder.kind == HolderKind::Tree && listed.contains(&key(holder)))
         .map(|holder| explained(holder, 0, true))
         .collect();
+    builds.sort_by(|one, two| one.build.cmp(&two.build));
     let unknown = generation.lock.records.iter().filter(|record| {
         record.tree.is_some() && !builds.iter().any(|build| build.build == record.key())
     });
     Ok(Folder {
-        path: environment.root().display().to_string(),
-        digest: digest_of(environment)?,
+        path: generation.folder.display().to_string(),
+        digest: generation.lock.digest().ok(),
         tree: None,
         files: 0,
         unexplained: unknown.map(|record| format!("packages/{}", record.product)).collect(),
