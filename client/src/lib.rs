@@ -1,1 +1,30 @@
-//! x
+//! The client of larder: publishes, installs, verifies, runs and identifies.
+//!
+//! `commands/` turns arguments into calls of the library and prints what comes of them; nothing
+//! else here prints. `plan` decides without touching anything, `install` carries out.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod download;
+pub mod durable;
+pub mod environment;
+pub mod error;
+pub mod host;
+pub mod identify;
+pub mod import;
+pub mod install;
+pub mod kernel_lock;
+pub mod lock;
+pub mod lookup;
+pub mod pack;
+pub mod plan;
+pub mod progress;
+pub mod publish;
+pub mod record;
+pub mod remote;
+pub mod store;
+pub mod target;
+pub mod unpack;
+pub mod upload;
+pub mod verify;

@@ -552,6 +552,14 @@ impl Build {
         if !unknown.is_empty() {
             return Some(RecordFault::UnknownFields { fields: unknown });
         }
+        self.harm()
+    }
+
+    /// What is wrong with the fields that this version knows; for a record that one is to act on.
+    ///
+    /// A reader keeps fields that it does not know, but runs nothing that a publisher could not
+    /// have published.
+    pub fn harm(&self) -> Option<RecordFault> {
         self.size_fault()
             .or_else(|| self.dependency_fault())
             .or_else(|| self.source.as_ref().and_then(Source::fault))

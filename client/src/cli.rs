@@ -1,0 +1,102 @@
+//! The command line: what `larder` can be told.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+
+/// A registry for binary packages, addressed by their content: the client.
+#[derive(Parser)]
+#[command(name = "larder", version, max_term_width = 100, infer_subcommands = false)]
+#[command(after_help = "Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 the answer is no.")]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The server, such as `https://larder.example.org`
+    #[arg(long, env = "LARDER_SERVER", global = true, value_name = "URL", hide_env_values = true)]
+    pub server: Option<String>,
+    /// The token; others on this machine can read arguments, so prefer the variable
+    #[arg(long, env = "LARDER_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Print one JSON document, and nothing else, on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// The settings file [default: larder/config.toml in the user's configuration folder]
+    #[arg(long, env = "LARDER_CONFIG", global = true, value_name = "FILE", hide = true)]
+    pub config: Option<PathBuf>,
+    /// The store [default: larder in the user's data folder]
+    #[arg(long, env = "LARDER_STORE", global = true, value_name = "FOLDER", hide = true)]
+    pub store: Option<PathBuf>,
+}
+
+/// What `larder` can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a reproducible archive of a folder, and its record beside it
+    Pack(commands::pack::PackArgs),
+    /// Publish archives, and with them a distribution and tags: all or nothing
+    Publish(commands::publish::PublishArgs),
+    /// Publish what other tools made
+    Import(commands::import::ImportArgs),
+    /// Make or change an environment: all or nothing
+    Install(commands::install::InstallArgs),
+    /// Say which packages an environment has
+    List(commands::list::ListArgs),
+    /// Say where an environment came from and how it stands
+    Status(commands::status::StatusArgs),
+    /// Compare an environment, byte by byte, with what was installed
+    Verify(commands::verify::VerifyArgs),
+    /// Run a command inside an environment
+    Run(commands::run::RunArgs),
+    /// Print shell code that puts the shell inside an environment
+    Activate(commands::activate::ActivateArgs),
+    /// Say what a file, a folder, an environment or a checksum is
+    Identify(commands::identify::IdentifyArgs),
+    /// Show a product or a build
+    Show(commands::show::ShowArgs),
+    /// Search for products
+    Search(commands::search::SearchArgs),
+    /// List, show, compare and publish distributions
+    Dist(commands::dist::DistArgs),
+    /// Move and list tags
+    Tag(commands::tag::TagArgs),
+    /// Look after the store
+    Store(commands::store::StoreArgs),
+    /// Keep server and token in the settings
+    Login(commands::login::LoginArgs),
+    /// Print a completion script for a shell
+    Completions(commands::completions::CompletionsArgs),
+}
+
+/// Which environment.
+#[derive(Args, Clone, Debug)]
+pub struct Prefix {
+    /// The environment's folder
+    #[arg(long, env = "LARDER_PREFIX", value_name = "ENV")]
+    pub prefix: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,221 @@
+//! `larder dist`: lists, shows, compares and publishes distributions.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use larder_schema::api::{DistributionSummary, Page, paths};
+use larder_schema::{Distribution, Listed, Platform, ProductName};
+use serde::Serialize;
+
+use super::Session;
+use super::table::Table;
+use crate::error::{Exit, Failure};
+use crate::lookup::{self, Found};
+use crate::remote::Remote;
+use crate::target::Target;
+
+/// Arguments of `larder dist`.
+#[derive(Args, Debug)]
+pub struct DistArgs {
+    #[command(subcommand)]
+    command: DistCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DistCommand {
+    /// List distributions, or the versions of one
+    List {
+        /// One distribution, or part of a name
+        text: Option<String>,
+    },
+    /// Show the exact builds of one
+    Show {
+        /// NAME, NAME@VERSION, NAME@TAG or NAME@sha256:…
+        target: Target,
+        /// For which platform [default: this machine's]
+        #[arg(long)]
+        platform: Option<Platform>,
+    },
+    /// Say which builds differ
+    Diff {
+        /// The old one
+        old: Target,
+        /// The new one
+        new: Target,
+        /// For which platform [default: this machine's]
+        #[arg(long)]
+        platform: Option<Platform>,
+    },
+    /// Publish a distribution of builds that are published
+    Publish {
+        /// The document
+        file: PathBuf,
+    },
+}
+
+/// Runs `larder dist`.
+pub async fn run(args: DistArgs, session: &Session) -> Result<Exit, Failure> {
+    let remote = session.remote()?;
+    match args.command {
+        DistCommand::List { text } => list(&remote, text, session).await,
+        DistCommand::Show { target, platform } => {
+            let found = find(&remote, &target, platform).await?;
+            session.output.answer(&found.answer, || describe(&found))?;
+            Ok(Exit::Done)
+        }
+        DistCommand::Diff { old, new, platform } => {
+            let old = find(&remote, &old, platform.clone()).await?;
+            let new = find(&remote, &new, platform).await?;
+            let diff = Diff::of(&old.distribution.document, &new.distribution.document);
+            session.output.answer(&diff, || diff.describe())?;
+            Ok(Exit::Done)
+        }
+        DistCommand::Publish { file } => publish(&remote, file, session).await,
+    }
+}
+
+async fn find(
+    remote: &Remote,
+    target: &Target,
+    platform: Option<Platform>,
+) -> Result<Found, Failure> {
+    let platform = platform.unwrap_or_else(Platform::of_this_host);
+    Ok(lookup::distribution(remote, target, &platform).await?)
+}
+
+async fn list(remote: &Remote, text: Option<String>, session: &Session) -> Result<Exit, Failure> {
+    let all: Vec<DistributionSummary> = match &text {
+        None => remote.pages(&paths::distributions(), &[]).await?,
+        Some(text) => match text.parse::<ProductName>() {
+            Ok(name) => match remote.pages(&paths::distribution_versions(&name), &[]).await {
+                Err(error) if error.is_unknown() => {
+                    remote.pages(&paths::distributions(), &[("q", text)]).await?
+                }
+                outcome => outcome?,
+            },
+            Err(_) => remote.pages(&paths::distributions(), &[("q", text)]).await?,
+        },
+    };
+    let page = Page { items: all, next: None };
+    session.output.answer(&page, || {
+        let mut table = Table::new(["DISTRIBUTION", "PLATFORM", "STAGE", "PUBLISHED", "DIGEST"]);
+        for one in &page.items {
+            table.row([
+                format!("{}@{}", one.name, one.version),
+                one.platform.to_string(),
+                format!("{:?}", one.stage).to_lowercase(),
+                one.published.at.to_string(),
+                one.digest.to_string(),
+            ]);
+        }
+        if page.items.is_empty() { String::new() } else { table.render() }
+    })?;
+    if page.items.is_empty() {
+        session.progress.note("there is no such distribution");
+        return Ok(Exit::No);
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(found: &Found) -> String {
+    let document = &found.distribution.document;
+    let mut head = Table::bare();
+    let mut row = |name: &str, value: String| head.row([name.to_owned(), value]);
+    row("distribution", format!("{}@{}", document.name, document.version));
+    row("platform", document.platform.to_string());
+    row("stage", format!("{:?}", document.stage).to_lowercase());
+    row("digest", found.distribution.digest.to_string());
+    let published = &found.answer.published;
+    row("published", format!("{} by {}", published.at, published.by));
+    if !document.roots.is_empty() {
+        let roots: Vec<&str> = document.roots.iter().map(ProductName::as_str).collect();
+        row("made for", roots.join(", "));
+    }
+    if let Some(tag) = &found.answer.tag {
+        row("tag", format!("{} (serial {})", tag.tag, tag.serial));
+    }
+    for withdrawn in &found.answer.withdrawn {
+        row("WITHDRAWN", format!("{}: {}", withdrawn.key, withdrawn.reason));
+    }
+    format!("{}\n{}", head.render(), super::list::table(&document.builds).render())
+}
+
+/// What differs between two distributions.
+#[derive(Serialize)]
+struct Diff {
+    added: Vec<Listed>,
+    removed: Vec<Listed>,
+    changed: Vec<Changed>,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    product: ProductName,
+    from: Listed,
+    to: Listed,
+}
+
+impl Diff {
+    fn of(old: &Distribution, new: &Distribution) -> Self {
+        let by_product = |document: &Distribution| -> BTreeMap<ProductName, Listed> {
+            document.builds.iter().map(|b| (b.product.clone(), b.clone())).collect()
+        };
+        let (mut before, after) = (by_product(old), by_product(new));
+        let (mut added, mut changed) = (Vec::new(), Vec::new());
+        for (product, to) in after {
+            match before.remove(&product) {
+                None => added.push(to),
+                Some(from) if from != to => changed.push(Changed { product, from, to }),
+                Some(_) => {}
+            }
+        }
+        Self { added, removed: before.into_values().collect(), changed }
+    }
+
+    fn describe(&self) -> String {
+        let mut table = Table::bare();
+        for one in &self.added {
+            table.row(["+".into(), one.product.to_string(), one.build.to_string()]);
+        }
+        for one in &self.removed {
+            table.row(["-".into(), one.product.to_string(), one.build.to_string()]);
+        }
+        for one in &self.changed {
+            let builds = format!("{} → {}", one.from.build, one.to.build);
+            table.row(["~".into(), one.product.to_string(), builds]);
+        }
+        let text = table.render();
+        if text.is_empty() { "The two list the same builds".to_owned() } else { text }
+    }
+}
+
+/// A document that cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("could not read `{}`", .0.display())]
+    Read(PathBuf, #[source] std::io::Error),
+    #[error("`{}` is no distribution", .0.display())]
+    Malformed(PathBuf, #[source] serde_json::Error),
+    #[error("the server would refuse `{}`", .0.display())]
+    Fault(PathBuf, #[source] larder_schema::distribution::DistributionFault),
+}
+
+async fn publish(remote: &Remote, file: PathBuf, session: &Session) -> Result<Exit, Failure> {
+    let bytes = std::fs::read(&file)
+        .map_err(|error| Failure::failed(Unreadable::Read(file.clone(), error)))?;
+    let document: Distribution = serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::new(Exit::Usage, Unreadable::Malformed(file.clone(), error)))?;
+    if let Some(fault) = document.fault() {
+        return Err(Failure::new(Exit::Usage, Unreadable::Fault(file, fault)));
+    }
+    let answer: serde_json::Value = remote.post(&paths::distributions(), &document).await?;
+    session.output.answer(&answer, || {
+        let digest = answer.get("digest").and_then(serde_json::Value::as_str).unwrap_or_default();
+        format!(
+            "Published {}@{} for {}\n{digest}",
+            document.name, document.version, document.platform
+        )
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,46 @@
+//! `larder list`: which packages an environment has.
+
+use clap::Args;
+use larder_schema::Listed;
+use larder_schema::api::Page;
+
+use super::Session;
+use super::table::Table;
+use crate::cli::Prefix;
+use crate::environment::Environment;
+use crate::error::{Exit, Failure};
+
+/// Arguments of `larder list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Which environment
+    #[command(flatten)]
+    pub prefix: Prefix,
+}
+
+/// Runs `larder list`.
+pub fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
+    let generation = Environment::open(&args.prefix.prefix)?.current()?;
+    let items: Result<Vec<Listed>, _> = generation.lock.records.iter().map(Listed::of).collect();
+    let mut items = items.map_err(Failure::failed)?;
+    items.sort_by(|one, two| one.product.cmp(&two.product));
+    let page = Page { items, next: None };
+    session.output.answer(&page, || table(&page.items).render())?;
+    Ok(Exit::Done)
+}
+
+/// Builds, one a line.
+pub(super) fn table(builds: &[Listed]) -> Table {
+    let mut table = Table::new(["PRODUCT", "BUILD", "PLATFORM", "SIZE"]).right(3);
+    for listed in builds {
+        let size =
+            listed.size.map_or("-".to_owned(), |size| indicatif::HumanBytes(size).to_string());
+        table.row([
+            listed.product.to_string(),
+            listed.build.to_string(),
+            listed.platform.to_string(),
+            size,
+        ]);
+    }
+    table
+}

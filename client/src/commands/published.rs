@@ -1,0 +1,202 @@
+//! What `publish` and `import` share: what goes with the builds, the publish itself, the report.
+
+use clap::Args;
+use larder_schema::api::PublishAnswer;
+use larder_schema::record::Role;
+use larder_schema::{
+    Build, BuildKey, Distribution, Label, Platform, ProblemKind, ProductName, Stage,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as WordError, StrDeserializer};
+
+use super::Session;
+use crate::error::{Exit, Failure};
+use crate::publish::distribution::{self, NameAndVersion, Wish};
+use crate::publish::{self, Order, Outcome, conflict};
+use crate::remote::Remote;
+use crate::upload::{self, Memory};
+
+/// What is published with the builds.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "What goes with the builds")]
+pub struct Target {
+    /// A distribution of these builds
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub distribution: Option<NameAndVersion>,
+    /// What the distribution was made for [default: what no other build in it depends on]
+    #[arg(long = "root", value_name = "PRODUCT", requires = "distribution")]
+    pub roots: Vec<ProductName>,
+    /// How far it has come: test, nightly, weekly, candidate or release [default: test]
+    #[arg(long, value_name = "STAGE", requires = "distribution", value_parser = word::<Stage>)]
+    pub stage: Option<Stage>,
+    /// A tag that shall point to the distribution
+    #[arg(long, value_name = "TAG", requires = "distribution")]
+    pub tag: Option<Label>,
+    /// The platform [default: the system and processor that the builds share, else any]
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<Platform>,
+    /// Print the records and publish nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Reads a word that stands for one of a few things, as documents spell it.
+pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, WordError> {
+    T::deserialize(StrDeserializer::new(text))
+}
+
+impl Target {
+    /// The distribution of `builds`, if one was asked for.
+    pub fn distribution(
+        &self,
+        builds: &[(BuildKey, Role)],
+    ) -> Result<Option<Distribution>, Failure> {
+        let Some(key) = self.distribution.clone() else { return Ok(None) };
+        let wish = Wish {
+            key,
+            roots: self.roots.clone(),
+            stage: self.stage.unwrap_or_default(),
+            platform: self.platform.clone(),
+        };
+        distribution::make(&wish, builds).map(Some).map_err(distribution_failure)
+    }
+}
+
+/// What `--dry-run` prints.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    builds: Vec<&'a Build>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    taken: &'a [BuildKey],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distribution: Option<&'a Distribution>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    widened: &'a [String],
+}
+
+/// The server's answer, and what it took to get it.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    answer: &'a PublishAnswer,
+    sent_bytes: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    widened: &'a [String],
+}
+
+/// Publishes `order` and tells what was done; `widened` are requirements that admit more than
+/// their makers said.
+pub async fn publish(
+    session: &Session,
+    target: &Target,
+    order: &Order,
+    widened: &[String],
+) -> Result<Exit, Failure> {
+    for requirement in widened {
+        session.progress.warn(format_args!("widened: {requirement}"));
+    }
+    if target.dry_run {
+        order.check().map_err(distribution_failure)?;
+        let builds = order.offers.iter().map(|offer| &offer.build).collect();
+        let distribution = order.distribution.as_ref();
+        session.output.json(&DryRun { builds, taken: &order.taken, distribution, widened })?;
+        return Ok(Exit::Done);
+    }
+    let remote = session.remote()?;
+    let memory = memory(session);
+    let outcome = publish::publish(&remote, &memory, order, session.progress).await;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(failure(&remote, order, error).await),
+    };
+    for warning in &outcome.answer.warnings {
+        session.progress.warn(warning);
+    }
+    if session.output.json {
+        let report = Report { answer: &outcome.answer, sent_bytes: outcome.sent_bytes, widened };
+        session.output.json(&report)?;
+    } else {
+        session.output.say(told(&outcome))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Where uploads are remembered: beside the settings.
+fn memory(session: &Session) -> Memory {
+    let file = session.config_file().ok();
+    let folder = file.as_deref().and_then(|file| file.parent()).map(|f| f.join("uploads"));
+    folder.map_or_else(Memory::default, Memory::in_folder)
+}
+
+/// What was done, for a person.
+fn told(outcome: &Outcome) -> String {
+    let Outcome { answer, sent, sent_bytes } = outcome;
+    let mut lines = vec![format!(
+        "published {}, {} there already; sent {}",
+        counted(answer.published.len(), "build"),
+        answer.existing.len(),
+        publish::archives_and_bytes(*sent, *sent_bytes)
+    )];
+    lines.extend(answer.published.iter().map(|key| format!("  {key}")));
+    lines.extend(answer.existing.iter().map(|key| format!("  {key} (there already)")));
+    if let Some(distribution) = &answer.distribution {
+        lines.push(format!(
+            "distribution {}@{} for {}, {}",
+            distribution.name, distribution.version, distribution.platform, distribution.digest
+        ));
+    }
+    for tag in &answer.tags {
+        lines.push(format!("tag {} → {}@{} (move {})", tag.tag, tag.name, tag.version, tag.serial));
+    }
+    lines.join("\n")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn distribution_failure(error: distribution::Error) -> Failure {
+    let exit = match &error {
+        // The builds are at fault, not the arguments.
+        distribution::Error::Unmet(_) => Exit::Failed,
+        distribution::Error::SeveralPlatforms(_) | distribution::Error::Fault(_) => Exit::Usage,
+    };
+    Failure::new(exit, error)
+}
+
+/// A failure of a publish, with the way out that is known.
+async fn failure(remote: &Remote, order: &Order, error: publish::Error) -> Failure {
+    match error {
+        publish::Error::Remote(error) if error.kind() == Some(ProblemKind::Conflict) => {
+            let explained = conflict::explain(remote, order, &error).await;
+            let why = explained.map(|why| why + "; ").unwrap_or_default();
+            Failure::from(error).hint(format!(
+                "{why}what is published never changes: give it a new bID, or a new version"
+            ))
+        }
+        publish::Error::Remote(error) => Failure::from(error),
+        publish::Error::Distribution(error) => distribution_failure(error),
+        publish::Error::Upload(error) => {
+            let hint = match &error {
+                upload::Error::Remote { source, .. } => source.hint(),
+                upload::Error::File(_)
+                | upload::Error::WrongSum { .. }
+                | upload::Error::NotTus { .. } => None,
+            };
+            Failure { hint, ..Failure::failed(error) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_documents() {
+        assert_eq!(word::<Stage>("weekly").unwrap(), Stage::Weekly);
+        let refusal = word::<Stage>("Weekly").unwrap_err().to_string();
+        assert!(refusal.contains("`nightly`"), "{refusal}");
+    }
+}

@@ -1,0 +1,97 @@
+//! What every command works with: settings, server, store, output.
+
+use std::path::PathBuf;
+
+use crate::cli::Global;
+use crate::commands::output::Output;
+use crate::config::{self, Config, Places};
+use crate::error::Failure;
+use crate::progress::Progress;
+use crate::remote::{Origin, Remote};
+
+/// What every command works with.
+pub struct Session {
+    /// Where answers go.
+    pub output: Output,
+    /// Where it is shown how far things are.
+    pub progress: Progress,
+    /// The folders that the environment names.
+    pub places: Places,
+    config: Config,
+    config_file: Option<PathBuf>,
+    store: Option<PathBuf>,
+    server: Option<String>,
+    token: Option<String>,
+}
+
+impl Session {
+    /// Reads the settings and puts the arguments over them.
+    pub fn new(global: Global, places: Places) -> Result<Self, Failure> {
+        let config_file = global.config.or_else(|| places.config_file());
+        let config = match &config_file {
+            Some(path) => Config::read(path).map_err(Failure::failed)?,
+            None => Config::default(),
+        };
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        Ok(Self {
+            output: Output { json: global.json, quiet: global.quiet },
+            progress: Progress::new(global.quiet),
+            store: global.store.or_else(|| places.store()),
+            server: given(global.server),
+            token: given(global.token).map(|token| token.trim().to_owned()),
+            places,
+            config,
+            config_file,
+        })
+    }
+
+    /// The server's address, from the arguments or from the settings.
+    pub fn origin(&self) -> Result<Origin, Failure> {
+        let Some(server) = self.server.as_ref().or(self.config.server.as_ref()) else {
+            return Err(Failure::usage("no server is given").hint(
+                "give `--server URL` or LARDER_SERVER, or once `larder login --server URL`",
+            ));
+        };
+        server
+            .parse()
+            .map_err(|error: crate::remote::ParseOriginError| Failure::usage(error.to_string()))
+    }
+
+    /// The server.
+    pub fn remote(&self) -> Result<Remote, Failure> {
+        let origin = self.origin()?;
+        let token = self.token.as_deref().or_else(|| self.token_for(&origin));
+        Ok(Remote::new(origin, token, self.progress)?)
+    }
+
+    /// The server that was given, else the one that an environment came from.
+    pub fn remote_or(&self, origin: &Origin) -> Result<Remote, Failure> {
+        if self.server.is_some() || self.config.server.is_some() {
+            return self.remote();
+        }
+        Ok(Remote::new(origin.clone(), None, self.progress)?)
+    }
+
+    /// The token in the settings is for the server in the settings, and for no other.
+    fn token_for(&self, origin: &Origin) -> Option<&str> {
+        let server: Origin = self.config.server.as_ref()?.parse().ok()?;
+        self.config.token.as_deref().filter(|_| server == *origin)
+    }
+
+    /// The token that was given for this command alone.
+    pub fn given_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// The store's folder.
+    pub fn store_folder(&self) -> Result<PathBuf, Failure> {
+        self.store.clone().ok_or_else(|| {
+            Failure::usage("nothing says where the store is").hint("set LARDER_STORE to a folder")
+        })
+    }
+
+    /// The settings file, for `larder login`.
+    pub fn config_file(&self) -> Result<PathBuf, Failure> {
+        self.config_file.clone().ok_or_else(|| Failure::failed(config::Error::NoPlace))
+    }
+}

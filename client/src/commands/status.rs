@@ -1,0 +1,97 @@
+//! `larder status`: where an environment came from and how it stands.
+
+use clap::Args;
+use larder_schema::{Digest, Platform};
+use serde::Serialize;
+
+use super::Session;
+use super::table::Table;
+use crate::cli::Prefix;
+use crate::environment::{Environment, Generation, Made};
+use crate::error::{Exit, Failure};
+use crate::remote::Origin;
+
+/// Arguments of `larder status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Which environment
+    #[command(flatten)]
+    pub prefix: Prefix,
+}
+
+/// How an environment stands.
+#[derive(Serialize)]
+struct Status {
+    prefix: String,
+    generation: u64,
+    digest: Digest,
+    platform: Platform,
+    server: Origin,
+    targets: Vec<String>,
+    distributions: Vec<Standing>,
+    packages: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<Made>,
+}
+
+#[derive(Serialize)]
+struct Standing {
+    name: String,
+    version: String,
+    digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
+}
+
+/// Runs `larder status`.
+pub fn run(args: StatusArgs, session: &Session) -> Result<Exit, Failure> {
+    let environment = Environment::open(&args.prefix.prefix)?;
+    let status = status(&environment, environment.current()?)?;
+    session.output.answer(&status, || describe(&status))?;
+    Ok(Exit::Done)
+}
+
+fn status(environment: &Environment, generation: Generation) -> Result<Status, Failure> {
+    let made = generation.made();
+    let lock = generation.lock;
+    Ok(Status {
+        prefix: environment.root().display().to_string(),
+        generation: generation.number,
+        digest: lock.digest().map_err(Failure::failed)?,
+        distributions: lock
+            .distributions
+            .iter()
+            .map(|one| Standing {
+                name: one.document.name.to_string(),
+                version: one.document.version.to_string(),
+                digest: one.digest,
+                tag: one.tag.as_ref().map(ToString::to_string),
+            })
+            .collect(),
+        packages: lock.records.len(),
+        platform: lock.platform,
+        server: lock.server,
+        targets: lock.targets,
+        made,
+    })
+}
+
+fn describe(status: &Status) -> String {
+    let mut table = Table::bare();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("environment", status.prefix.clone());
+    for one in &status.distributions {
+        let tag = one.tag.as_ref().map_or(String::new(), |tag| format!(" (tag {tag})"));
+        row("distribution", format!("{}@{}{tag}", one.name, one.version));
+        row("", one.digest.to_string());
+    }
+    row("packages", status.packages.to_string());
+    row("platform", status.platform.to_string());
+    row("generation", status.generation.to_string());
+    row("targets", status.targets.join(", "));
+    row("server", status.server.to_string());
+    if let Some(made) = &status.made {
+        row("made", format!("{} by {}: larder {}", made.at, made.by, made.command));
+    }
+    table.render()
+}

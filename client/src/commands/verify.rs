@@ -1,0 +1,130 @@
+//! `larder verify`: compares an environment with what was installed, and mends it.
+
+use clap::Args;
+use larder_schema::Digest;
+
+use super::Session;
+use super::table::Table;
+use crate::cli::Prefix;
+use crate::environment::{Environment, Generation};
+use crate::error::{Exit, Failure};
+use crate::install::Obtainer;
+use crate::store::Store;
+use crate::verify::{self, Damage, Report};
+
+/// Arguments of `larder verify`.
+#[derive(Args, Debug)]
+#[command(after_help = "Every file is hashed. Exit code 3: something is not as it was installed.")]
+pub struct VerifyArgs {
+    /// Which environment
+    #[command(flatten)]
+    pub prefix: Prefix,
+    /// Also ask the server whether the documents are the ones that it published
+    #[arg(long)]
+    pub full: bool,
+    /// Fetch again what is damaged
+    #[arg(long)]
+    pub repair: bool,
+    /// The digest that the environment must have
+    #[arg(long, value_name = "sha256:…")]
+    pub expect: Option<Digest>,
+}
+
+/// Runs `larder verify`.
+pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
+    let environment = Environment::open(&args.prefix.prefix)?;
+    let generation = environment.current().map_err(unreadable)?;
+    expected(&args, &generation)?;
+    let store = Store::open(&session.store_folder()?)?;
+    if args.full {
+        let remote = session.remote_or(&generation.lock.server)?;
+        verify::check_with(&remote, &generation).await?;
+    }
+    let mut report = verify::verify(&generation, &store)?;
+    if args.repair && !report.ok {
+        let remote = session.remote_or(&generation.lock.server)?;
+        let obtainer = Obtainer { remote: &remote, store: &store, progress: session.progress };
+        report = verify::repair(&environment, &generation, &obtainer, report).await?;
+    }
+    session.output.answer(&report, || describe(&report, &generation))?;
+    if report.ok {
+        return Ok(Exit::Done);
+    }
+    if !args.repair && !session.output.json {
+        session.progress.note("hint: `larder verify --repair` fetches again what is damaged");
+    }
+    Ok(Exit::No)
+}
+
+/// A lock that contradicts itself is damage too: the answer is no.
+fn unreadable(error: crate::environment::Error) -> Failure {
+    let is_damage = matches!(error, crate::environment::Error::Lock(_));
+    let failure = Failure::from(error);
+    if is_damage {
+        let hint = "install again what should be there: larder install NAME@VERSION --prefix ENV";
+        return Failure { exit: Exit::No, ..failure }.hint(hint);
+    }
+    failure
+}
+
+fn expected(args: &VerifyArgs, generation: &Generation) -> Result<(), Failure> {
+    let Some(expected) = args.expect else { return Ok(()) };
+    let found = generation.lock.digest().map_err(Failure::failed)?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(Failure::no(format!("the environment is {found}, not {expected}")))
+}
+
+fn describe(report: &Report, generation: &Generation) -> String {
+    let mut text = String::new();
+    if !report.repaired.is_empty() {
+        text.push_str(&table(&report.repaired).render());
+        text.push_str(&format!("Mended: {}\n", count(report.repaired.len())));
+    }
+    if report.ok {
+        let names: Vec<String> = generation
+            .lock
+            .distributions
+            .iter()
+            .map(|one| format!("{}@{}", one.document.name, one.document.version))
+            .collect();
+        text.push_str(&format!(
+            "{} is as it was installed: {} files, {}\n",
+            names.join(", "),
+            report.files,
+            indicatif::HumanBytes(report.bytes)
+        ));
+    } else {
+        text.push_str(&table(&report.damage).render());
+        text.push_str(&format!("Damaged: {}\n", count(report.damage.len())));
+    }
+    text.push_str(&format!("digest {}\n", report.digest));
+    text
+}
+
+fn count(number: usize) -> String {
+    if number == 1 { "1 path".to_owned() } else { format!("{number} paths") }
+}
+
+fn table(damage: &[Damage]) -> Table {
+    let mut table = Table::bare();
+    for one in damage {
+        let product = one.product.as_ref().map_or("-".to_owned(), ToString::to_string);
+        table.row([one.kind.word().to_owned(), product, one.path.clone()]);
+    }
+    table
+}
+
+impl From<verify::Error> for Failure {
+    fn from(error: verify::Error) -> Self {
+        use verify::Error;
+        match error {
+            Error::Store(error) => error.into(),
+            Error::Remote(error) => error.into(),
+            Error::Environment(error) => error.into(),
+            Error::Otherwise { .. } => Self::new(Exit::No, error),
+            Error::Repair { .. } | Error::Disk { .. } | Error::Canonical(_) => Self::failed(error),
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Environments: folders with generations, of which one is current.
+//!
+//! ```text
+//! ENV/
+//!   .larder                 the mark: without it a folder that holds something is left alone
+//!   .lock                   held by who changes it
+//!   current → generations/2 switched by one rename
+//!   generations/2/
+//!     packages/<product> →  the tree in the store
+//!     bin/                  launchers
+//!     lock.json             all that it is made from
+//!     history.json          who made it, when, by which command
+//!     pycache/              Python's bytecode, which must not be in the trees
+//! ```
+
+mod generation;
+mod launcher;
+mod shell;
+mod variables;
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use larder_schema::{ProductName, TreeChecksum};
+
+pub(crate) use generation::write_launcher;
+pub use generation::{Generation, Made};
+pub use launcher::launcher;
+pub use shell::Shell;
+pub use variables::{Change, Setting, can_be_listed, settings};
+
+use crate::durable::sync_folder;
+use crate::kernel_lock::{Held, Mode};
+use crate::lock::{self, Lock};
+
+/// A folder that larder made and may change.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    root: PathBuf,
+}
+
+/// The right to change an environment.
+#[derive(Debug)]
+pub struct Changing {
+    _lock: Held,
+}
+
+/// An environment cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing.
+    #[error("there is no environment in `{}`", .path.display())]
+    Absent {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is something else.
+    #[error("`{}` holds something else than an environment; it is left as it is", .path.display())]
+    NotOne {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Its path cannot be part of a `PATH`.
+    #[error("`{}` cannot be part of a PATH: it has a colon, a control character or no UTF-8 in it", .path.display())]
+    Unlistable {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing was installed in it yet.
+    #[error("nothing is installed in `{}`", .path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// `current` points to nothing that larder made.
+    #[error("`{}` does not point to a generation", .path.display())]
+    Current {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Two builds have a script of one name.
+    #[error("`{first}` and `{second}` both have a script `{script}`")]
+    TwoScripts {
+        /// The script.
+        script: String,
+        /// One product.
+        first: ProductName,
+        /// The other.
+        second: ProductName,
+    },
+    /// Its lock is not good.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    /// A document cannot be written as JSON.
+    #[error("could not write `{}` as JSON", .path.display())]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The disk.
+    #[error("could not {what} `{}`", .path.display())]
+    Disk {
+        /// What was tried.
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Disk { what, path, source }
+}
+
+const MARK: &str = ".larder";
+const LOCK: &str = ".lock";
+const MARK_TEXT: &str = "{\"format\": 1}\n";
+
+impl Environment {
+    /// The environment in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::look(folder)?.ok_or_else(|| Error::Absent { path: folder.to_owned() })
+    }
+
+    /// Looks what is in `folder`: an environment, or nothing, so that one may be made there.
+    ///
+    /// Anything else is refused. Nothing is made.
+    pub fn look(folder: &Path) -> Result<Option<Self>, Error> {
+        let not_one = || Error::NotOne { path: folder.to_owned() };
+        let metadata = match fs::metadata(folder) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if folder.is_symlink() { Err(not_one()) } else { Ok(None) };
+            }
+            Err(error) => return Err(disk("open", folder)(error)),
+        };
+        if !metadata.is_dir() {
+            return Err(not_one());
+        }
+        if !folder.join(MARK).is_file() {
+            let mut entries = fs::read_dir(folder).map_err(disk("list", folder))?;
+            return if entries.next().is_some() { Err(not_one()) } else { Ok(None) };
+        }
+        let root = fs::canonicalize(folder).map_err(disk("open", folder))?;
+        Ok(Some(Self { root }))
+    }
+
+    /// The environment in `folder`, which is made and marked if there is nothing.
+    pub fn create(folder: &Path) -> Result<Self, Error> {
+        if let Some(environment) = Self::look(folder)? {
+            return Ok(environment);
+        }
+        fs::create_dir_all(folder).map_err(disk("make", folder))?;
+        let root = fs::canonicalize(folder).map_err(disk("open", folder))?;
+        if !can_be_listed(&root) {
+            // A folder that was there before stays.
+            drop(fs::remove_dir(&root));
+            return Err(Error::Unlistable { path: root });
+        }
+        let mark = root.join(MARK);
+        fs::write(&mark, MARK_TEXT).map_err(disk("write", &mark))?;
+        let generations = root.join("generations");
+        fs::create_dir_all(&generations).map_err(disk("make", &generations))?;
+        Ok(Self { root })
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes the right to change it; `waiting` is called when somebody else has that.
+    pub fn change(&self, waiting: impl FnMut()) -> Result<Changing, Error> {
+        let path = self.root.join(LOCK);
+        let lock = Held::take(&path, Mode::Alone, waiting).map_err(disk("lock", &path))?;
+        Ok(Changing { _lock: lock })
+    }
+
+    fn generation_folder(&self, number: u64) -> PathBuf {
+        self.root.join("generations").join(number.to_string())
+    }
+
+    /// The number of the current generation, if something is installed.
+    pub fn current_number(&self) -> Result<Option<u64>, Error> {
+        let path = self.root.join("current");
+        let target = match fs::read_link(&path) {
+            Ok(target) => target,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(_) => return Err(Error::Current { path }),
+        };
+        let number =
+            target.strip_prefix("generations").ok().and_then(|name| number(name.to_str()?));
+        match number {
+            Some(number) if self.generation_folder(number).is_dir() => Ok(Some(number)),
+            _ => Err(Error::Current { path }),
+        }
+    }
+
+    /// The current generation, if something is installed.
+    pub fn installed(&self) -> Result<Option<Generation>, Error> {
+        match self.current_number()? {
+            Some(number) => Ok(Some(self.generation(number)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The current generation.
+    pub fn current(&self) -> Result<Generation, Error> {
+        self.installed()?.ok_or_else(|| Error::Empty { path: self.root.clone() })
+    }
+
+    /// One generation, with its lock.
+    pub fn generation(&self, number: u64) -> Result<Generation, Error> {
+        Generation::read(number, self.generation_folder(number))
+    }
+
+    /// The numbers of all generations, the oldest first.
+    pub fn generations(&self) -> Result<Vec<u64>, Error> {
+        let folder = self.root.join("generations");
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(disk("list", &folder))? {
+            let entry = entry.map_err(disk("list", &folder))?;
+            numbers.extend(entry.file_name().to_str().and_then(number));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The trees that its generations are made from.
+    pub fn trees(&self) -> Result<HashSet<TreeChecksum>, Error> {
+        let mut trees = HashSet::new();
+        for number in self.generations()? {
+            let generation = self.generation(number)?;
+            trees.extend(generation.lock.records.iter().filter_map(|record| record.tree));
+        }
+        Ok(trees)
+    }
+
+    /// Refuses a folder that cannot be part of a `PATH`, and a lock whose scripts clash.
+    pub fn check(folder: &Path, lock: &Lock) -> Result<(), Error> {
+        let absolute = std::path::absolute(folder).map_err(disk("find", folder))?;
+        if !can_be_listed(&absolute) {
+            return Err(Error::Unlistable { path: absolute });
+        }
+        generation::launchers(lock).map(drop)
+    }
+
+    /// Makes a generation beside those that are there; it is not current yet.
+    ///
+    /// `tree` says where a tree lies. What a killed larder left in the making is cleared away.
+    pub fn make(
+        &self,
+        _right: &Changing,
+        lock: Lock,
+        made: Made,
+        tree: impl Fn(&TreeChecksum) -> PathBuf,
+    ) -> Result<Generation, Error> {
+        let number = self.generations()?.last().map_or(1, |last| last + 1);
+        let staging = self.root.join("generations/.new");
+        if staging.exists() {
+            fs::remove_dir_all(&staging).map_err(disk("remove", &staging))?;
+        }
+        let written = generation::write(&staging, &lock, &made, tree);
+        let folder = self.generation_folder(number);
+        let moved =
+            written.and_then(|()| fs::rename(&staging, &folder).map_err(disk("make", &folder)));
+        if let Err(error) = moved {
+            drop(fs::remove_dir_all(&staging));
+            return Err(error);
+        }
+        Ok(Generation { number, folder, lock })
+    }
+
+    /// Makes a generation the current one: one rename, then a sync.
+    pub fn switch(&self, _right: &Changing, number: u64) -> Result<(), Error> {
+        let (new, current) = (self.root.join(".current"), self.root.join("current"));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(disk("remove", &new)(error));
+            }
+            _ => {}
+        }
+        symlink(format!("generations/{number}"), &new).map_err(disk("make", &new))?;
+        fs::rename(&new, &current).map_err(disk("switch", &current))?;
+        sync_folder(&self.root).map_err(disk("sync", &self.root))
+    }
+}
+
+/// One number has one spelling.
+fn number(name: &str) -> Option<u64> {
+    name.parse::<u64>().ok().filter(|number| number.to_string() == name)
+}
+
+impl Error {
+    /// A way out, when one is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Absent { .. } | Self::Empty { .. } => {
+                Some("make one: larder install NAME --prefix ENV".into())
+            }
+            Self::NotOne { .. } | Self::Unlistable { .. } => {
+                Some("give a new or an empty folder with `--prefix`".into())
+            }
+            Self::Current { .. }
+            | Self::TwoScripts { .. }
+            | Self::Lock(_)
+            | Self::Encode { .. }
+            | Self::Disk { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::tests::{build, lock};
+
+    fn made() -> Made {
+        Made {
+            at: "2026-11-23T06:00:00Z".parse().unwrap(),
+            by: "me".into(),
+            command: "install stack".into(),
+            from: None,
+        }
+    }
+
+    fn make(environment: &Environment, lock: Lock) -> u64 {
+        let right = environment.change(|| {}).unwrap();
+        let tree = |tree: &TreeChecksum| PathBuf::from(format!("/store/{tree}"));
+        let generation = environment.make(&right, lock, made(), tree).unwrap();
+        environment.switch(&right, generation.number).unwrap();
+        generation.number
+    }
+
+    #[test]
+    fn what_holds_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Environment::look(folder.path()).unwrap().is_none());
+        assert!(Environment::look(&folder.path().join("new")).unwrap().is_none());
+
+        fs::write(folder.path().join("thesis.txt"), "mine").unwrap();
+
+        assert!(matches!(Environment::create(folder.path()), Err(Error::NotOne { .. })));
+        let file = folder.path().join("thesis.txt");
+        assert!(matches!(Environment::look(&file), Err(Error::NotOne { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn generations_are_made_beside_each_other_and_one_is_current() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::create(&folder.path().join("env")).unwrap();
+        assert!(environment.installed().unwrap().is_none());
+
+        let first = lock(&[build("afw", "1.0.0-b1", &[])]);
+        let second = lock(&[build("afw", "1.0.0-b2", &[])]);
+        assert_eq!(make(&environment, first.clone()), 1);
+        assert_eq!(make(&environment, second.clone()), 2);
+
+        assert_eq!(environment.current().unwrap().lock, second);
+        assert_eq!(environment.generations().unwrap(), [1, 2]);
+        assert_eq!(environment.generation(1).unwrap().lock, first);
+        assert_eq!(environment.trees().unwrap().len(), 2);
+        let link = environment.root().join("current/packages/afw");
+        let tree = second.records[0].tree.unwrap();
+        assert_eq!(fs::read_link(link).unwrap(), PathBuf::from(format!("/store/{tree}")));
+    }
+
+    #[test]
+    fn a_path_with_a_colon_makes_no_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = Environment::create(&folder.path().join("a:b"));
+        assert!(matches!(refusal, Err(Error::Unlistable { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn two_scripts_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::create(folder.path()).unwrap();
+        let mut builds = [build("afw", "1.0.0-b1", &[]), build("log", "1.0.0-b1", &[])];
+        for build in &mut builds {
+            build.scripts.insert("run".into(), "a:b".parse().unwrap());
+        }
+        let right = environment.change(|| {}).unwrap();
+
+        let refusal = environment.make(&right, lock(&builds), made(), |_| PathBuf::from("/x"));
+
+        assert!(matches!(refusal, Err(Error::TwoScripts { .. })));
+        assert_eq!(environment.generations().unwrap().len(), 0);
+    }
+}

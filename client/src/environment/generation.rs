@@ -1,0 +1,131 @@
+//! One generation: links into the store, launchers, and what they are made from.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use larder_schema::{ProductName, Timestamp, TreeChecksum};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Setting, disk, launcher, settings};
+use crate::lock::Lock;
+
+/// One generation of an environment.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// Its number.
+    pub number: u64,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it is made from.
+    pub lock: Lock,
+}
+
+/// How a generation came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// When.
+    pub at: Timestamp,
+    /// By which user.
+    pub by: String,
+    /// By which command, without secrets.
+    pub command: String,
+    /// The generation that was current before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+}
+
+impl Generation {
+    pub(super) fn read(number: u64, folder: PathBuf) -> Result<Self, Error> {
+        let lock = Lock::read(&folder.join("lock.json"))?;
+        Ok(Self { number, folder, lock })
+    }
+
+    /// How it came to be; `None` when that cannot be read any more.
+    pub fn made(&self) -> Option<Made> {
+        serde_json::from_slice(&fs::read(self.folder.join("history.json")).ok()?).ok()
+    }
+
+    /// The link to the tree of a product.
+    pub fn package(&self, product: &ProductName) -> PathBuf {
+        self.folder.join("packages").join(product.as_str())
+    }
+
+    /// What it does to environment variables.
+    pub fn settings(&self) -> Result<Vec<Setting>, Error> {
+        let folder = self.folder.to_str().filter(|_| super::can_be_listed(&self.folder));
+        let folder = folder.ok_or_else(|| Error::Unlistable { path: self.folder.clone() })?;
+        Ok(settings(folder, &self.lock.records))
+    }
+
+    /// The links that must be in `packages/`, and where they lead.
+    pub fn links(&self, tree: impl Fn(&TreeChecksum) -> PathBuf) -> BTreeMap<String, PathBuf> {
+        links(&self.lock, tree)
+    }
+
+    /// The launchers that must be in `bin/`: name to text.
+    pub fn launchers(&self) -> Result<BTreeMap<String, (ProductName, String)>, Error> {
+        launchers(&self.lock)
+    }
+}
+
+fn links(lock: &Lock, tree: impl Fn(&TreeChecksum) -> PathBuf) -> BTreeMap<String, PathBuf> {
+    let with_tree = lock.records.iter().filter_map(|record| Some((record, record.tree?)));
+    with_tree.map(|(record, sum)| (record.product.to_string(), tree(&sum))).collect()
+}
+
+pub(super) fn launchers(lock: &Lock) -> Result<BTreeMap<String, (ProductName, String)>, Error> {
+    let mut launchers: BTreeMap<String, (ProductName, String)> = BTreeMap::new();
+    for record in &lock.records {
+        for (script, target) in &record.scripts {
+            let Some(text) = launcher(record, target.as_str()) else { continue };
+            let new = (record.product.clone(), text);
+            if let Some((first, _)) = launchers.insert(script.clone(), new) {
+                let second = record.product.clone();
+                return Err(Error::TwoScripts { script: script.clone(), first, second });
+            }
+        }
+    }
+    Ok(launchers)
+}
+
+/// Writes a whole generation into the new folder `folder`.
+pub(super) fn write(
+    folder: &Path,
+    lock: &Lock,
+    made: &Made,
+    tree: impl Fn(&TreeChecksum) -> PathBuf,
+) -> Result<(), Error> {
+    for name in ["", "packages", "bin", "pycache"] {
+        let path = folder.join(name);
+        fs::create_dir(&path).map_err(disk("make", &path))?;
+    }
+    for (product, target) in links(lock, tree) {
+        let link = folder.join("packages").join(product);
+        symlink(target, &link).map_err(disk("make", &link))?;
+    }
+    for (script, (_, text)) in launchers(lock)? {
+        write_launcher(&folder.join("bin").join(script), &text)?;
+    }
+    let path = folder.join("lock.json");
+    write_new(&path, encoded(&path, lock.to_json())?.as_bytes(), 0o644)?;
+    let path = folder.join("history.json");
+    let history = encoded(&path, serde_json::to_string_pretty(made))? + "\n";
+    write_new(&path, history.as_bytes(), 0o644)
+}
+
+/// Writes one launcher, which must not be there yet.
+pub(crate) fn write_launcher(path: &Path, text: &str) -> Result<(), Error> {
+    write_new(path, text.as_bytes(), 0o755)
+}
+
+fn encoded(path: &Path, text: Result<String, serde_json::Error>) -> Result<String, Error> {
+    text.map_err(|source| Error::Encode { path: path.to_owned(), source })
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(disk("write", path))
+}

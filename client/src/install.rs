@@ -1,0 +1,368 @@
+//! Carries out what an install has to do: all or nothing.
+//!
+//! First everything is fetched and unpacked into the store, then a generation is made, and one
+//! rename makes it live. A failure before that leaves the environment as it was.
+
+mod obtain;
+
+use std::path::{Path, PathBuf};
+
+use larder_schema::canonical::CanonicalError;
+use larder_schema::{Context, Digest, Platform, Timestamp};
+use tokio::task::JoinError;
+
+pub use obtain::{Moved, Obtainer, Refused};
+
+use crate::durable::sync_all_of;
+use crate::environment::{self, Environment, Generation, Made};
+use crate::host::{Host, Unmet};
+use crate::lock::Lock;
+use crate::plan::{self, Change, Conflict, Plan, Step};
+use crate::progress::Progress;
+use crate::remote::Remote;
+use crate::store::{self, Store};
+use crate::target::Target;
+use crate::{download, lookup};
+
+/// What shall be installed.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    /// These distributions, beside what is there.
+    Targets(Vec<Target>),
+    /// Just what this lock says.
+    Lock(Box<Lock>),
+}
+
+/// An install that was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The environment's folder.
+    pub prefix: PathBuf,
+    /// What shall be in it.
+    pub wish: Wish,
+    /// For which platform; the environment's, else this host's.
+    pub platform: Option<Platform>,
+    /// What the environment is for.
+    pub context: Option<Context>,
+    /// When, by whom and by which command; `from` is filled in.
+    pub made: Made,
+}
+
+/// What an install did.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Installed {
+    /// The number of the current generation.
+    pub generation: u64,
+    /// What the environment is, in one digest.
+    pub digest: Digest,
+    /// Bytes of archives that came over the network.
+    pub fetched_bytes: u64,
+    /// Bytes of archives that did not have to come.
+    pub reused_bytes: u64,
+    /// Bytes of files that were written to the store.
+    pub written_bytes: u64,
+    /// Whether everything was so already.
+    pub unchanged: bool,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// What is installed: `name@version` of each distribution.
+    pub distributions: Vec<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// An install did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The environment.
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// What was asked for was not found.
+    #[error(transparent)]
+    Lookup(#[from] lookup::Error),
+    /// It does not fit together.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The host is not good enough.
+    #[error("this host will not do: {}", .0.iter().map(Unmet::sentence).collect::<Vec<_>>().join("; "))]
+    Host(Vec<Unmet>),
+    /// An archive did not come.
+    #[error(transparent)]
+    Download(#[from] download::Error),
+    /// An archive cannot be used.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Something must be fetched, and nothing may be.
+    #[error("{} archives are not in the store, and the server must not be asked: {}", .missing.len(), .missing.join(", "))]
+    Offline {
+        /// Whose archives.
+        missing: Vec<String>,
+    },
+    /// The disk could not be synced.
+    #[error("could not sync `{}`", .path.display())]
+    Sync {
+        /// What is on it.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A lock has no digest.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
+    /// Somebody else changes the environment again and again.
+    #[error("`{}` is changed by others all the time", .path.display())]
+    Busy {
+        /// The environment.
+        path: PathBuf,
+    },
+    /// A bug: a task panicked.
+    #[error("the install broke off")]
+    Broken(#[source] JoinError),
+}
+
+/// What an install works with.
+pub struct Installer<'a> {
+    /// The server; none: what is not in the store cannot be had.
+    pub remote: Option<&'a Remote>,
+    /// The store.
+    pub store: &'a Store,
+    /// Where it is shown how far things are.
+    pub progress: Progress,
+}
+
+/// How often a plan is made anew because somebody else changed the environment meanwhile.
+const ATTEMPTS: u32 = 8;
+
+impl Installer<'_> {
+    /// Installs; when this returns, the new generation is live and durable.
+    pub async fn install(&self, request: Request) -> Result<Installed, Error> {
+        let environment = Environment::look(&request.prefix)?;
+        let mut before = self.installed(environment.as_ref())?;
+        let wish = self.find(&request, before.as_ref()).await?;
+        let _adding = self.store.add()?;
+        let mut moved = Moved::default();
+        for _ in 0..ATTEMPTS {
+            let plan = self.plan(&request, &wish, before.as_ref())?;
+            if let (true, Some(generation)) = (plan.unchanged, &before) {
+                return self.done(plan, generation.number, moved, &wish);
+            }
+            moved += self.obtain(&plan).await?;
+            match self.switch(&request, &plan, before.as_ref())? {
+                Switched::To(number) => return self.done(plan, number, moved, &wish),
+                Switched::Overtaken(generation) => before = generation,
+            }
+        }
+        Err(Error::Busy { path: request.prefix })
+    }
+
+    /// The current generation. One that cannot be read any more is mended by a new one.
+    fn installed(&self, environment: Option<&Environment>) -> Result<Option<Generation>, Error> {
+        let Some(environment) = environment else { return Ok(None) };
+        match environment.installed() {
+            Ok(generation) => Ok(generation),
+            Err(environment::Error::Lock(error)) => {
+                self.progress.warn(format!("{error}; what it held is not kept"));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the server for what is wished.
+    async fn find(&self, request: &Request, before: Option<&Generation>) -> Result<Found, Error> {
+        let targets = match &request.wish {
+            Wish::Lock(lock) => {
+                return Ok(Found { wish: plan_of_lock(lock), warnings: Vec::new() });
+            }
+            Wish::Targets(targets) => targets,
+        };
+        let Some(remote) = self.remote else {
+            return Err(Error::Offline {
+                missing: targets.iter().map(|target| format!("`{target}`")).collect(),
+            });
+        };
+        let platform = request
+            .platform
+            .clone()
+            .or_else(|| before.map(|generation| generation.lock.platform.clone()))
+            .unwrap_or_else(Platform::of_this_host);
+        let (mut found, mut records, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+        for target in targets {
+            let one = lookup::distribution(remote, target, &platform).await?;
+            warnings.extend(one.answer.withdrawn.iter().map(|withdrawn| {
+                format!("`{}` was withdrawn: {}", withdrawn.key, withdrawn.reason)
+            }));
+            found.push((target.to_string(), one.distribution));
+            records.extend(one.records);
+        }
+        let server = remote.origin().clone();
+        let wish = Combined::Add(plan::Request { server, targets: found, records, platform });
+        Ok(Found { wish, warnings })
+    }
+
+    fn plan(
+        &self,
+        request: &Request,
+        found: &Found,
+        before: Option<&Generation>,
+    ) -> Result<Plan, Error> {
+        let installed = before.map(|generation| &generation.lock);
+        let lock = match &found.wish {
+            Combined::Exactly(lock) => Lock::clone(lock),
+            Combined::Add(wanted) => plan::combine(installed, wanted.clone())?,
+        };
+        if let Some(context) = request.context {
+            plan::check_context(&lock, context)?;
+        }
+        check_host(&lock)?;
+        Environment::check(&request.prefix, &lock)?;
+        let intact = before.is_some_and(|generation| self.is_intact(generation));
+        Ok(plan::plan(lock, installed, intact, |tree| self.store.has(tree)))
+    }
+
+    /// Whether links and launchers of a generation are what they should be.
+    fn is_intact(&self, generation: &Generation) -> bool {
+        let links = generation.links(|tree| self.store.tree(tree));
+        let linked = links.iter().all(|(product, target)| {
+            let link = generation.folder.join("packages").join(product);
+            std::fs::read_link(link).is_ok_and(|found| found == *target) && target.is_dir()
+        });
+        let launched = generation.launchers().is_ok_and(|launchers| {
+            launchers.iter().all(|(script, (_, text))| {
+                let path = generation.folder.join("bin").join(script);
+                std::fs::read_to_string(path).is_ok_and(|found| found == *text)
+            })
+        });
+        linked && launched
+    }
+
+    /// Brings everything into the store that is not there.
+    async fn obtain(&self, plan: &Plan) -> Result<Moved, Error> {
+        let mut moved = Moved::default();
+        let mut missing = Vec::new();
+        for step in &plan.steps {
+            match step {
+                Step::Fetch(build) => missing.push(build.clone()),
+                Step::Reuse(build) => moved.reused_bytes += obtain::archive_size(build),
+                Step::Switch => {}
+            }
+        }
+        if missing.is_empty() {
+            return Ok(moved);
+        }
+        let Some(remote) = self.remote else {
+            let missing = missing.iter().map(|build| format!("`{}`", build.key())).collect();
+            return Err(Error::Offline { missing });
+        };
+        let obtainer = Obtainer { remote, store: self.store, progress: self.progress };
+        moved += obtainer.obtain(missing).await?;
+        Ok(moved)
+    }
+
+    /// Makes the generation and makes it live, unless somebody else was quicker.
+    fn switch(
+        &self,
+        request: &Request,
+        plan: &Plan,
+        before: Option<&Generation>,
+    ) -> Result<Switched, Error> {
+        let environment = Environment::create(&request.prefix)?;
+        let right = environment.change(|| {
+            self.progress.note("waiting for another larder that changes this environment");
+        })?;
+        let number = environment.current_number()?;
+        if number != before.map(|generation| generation.number) {
+            return Ok(Switched::Overtaken(self.installed(Some(&environment))?));
+        }
+        let made = Made { from: number, ..request.made.clone() };
+        let lock = plan.lock.clone();
+        let generation = environment.make(&right, lock, made, |tree| self.store.tree(tree))?;
+        self.store.register(environment.root())?;
+        // Trees, their names and the generation must be on the disk before it becomes live.
+        sync(self.store.root())?;
+        sync(environment.root())?;
+        environment.switch(&right, generation.number)?;
+        Ok(Switched::To(generation.number))
+    }
+
+    fn done(
+        &self,
+        plan: Plan,
+        generation: u64,
+        moved: Moved,
+        found: &Found,
+    ) -> Result<Installed, Error> {
+        let name = |one: &crate::lock::LockedDistribution| {
+            format!("{}@{}", one.document.name, one.document.version)
+        };
+        let whole = || plan.lock.records.iter().map(obtain::archive_size).sum();
+        Ok(Installed {
+            generation,
+            digest: plan.lock.digest()?,
+            fetched_bytes: moved.fetched_bytes,
+            reused_bytes: if plan.unchanged { whole() } else { moved.reused_bytes },
+            written_bytes: moved.written_bytes,
+            unchanged: plan.unchanged,
+            distributions: plan.lock.distributions.iter().map(name).collect(),
+            changes: plan.changes,
+            warnings: found.warnings.clone(),
+        })
+    }
+}
+
+enum Switched {
+    To(u64),
+    Overtaken(Option<Generation>),
+}
+
+/// What was wished, found on the server.
+struct Found {
+    wish: Combined,
+    warnings: Vec<String>,
+}
+
+enum Combined {
+    Add(plan::Request),
+    Exactly(Box<Lock>),
+}
+
+fn plan_of_lock(lock: &Lock) -> Combined {
+    Combined::Exactly(Box::new(lock.clone()))
+}
+
+/// What is for another platform may be installed here, for another host to use.
+fn check_host(lock: &Lock) -> Result<(), Error> {
+    if !lock.platform.fits(&Platform::of_this_host()) {
+        return Ok(());
+    }
+    if lock.records.iter().all(|record| record.needs.is_empty()) {
+        return Ok(());
+    }
+    let unmet = Host::look().unmet(&lock.records);
+    if unmet.is_empty() { Ok(()) } else { Err(Error::Host(unmet)) }
+}
+
+fn sync(folder: &Path) -> Result<(), Error> {
+    sync_all_of(folder).map_err(|source| Error::Sync { path: folder.to_owned(), source })
+}
+
+/// The present moment, to the second.
+pub fn now() -> Timestamp {
+    let seconds = jiff::Timestamp::now().as_second();
+    let text = jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string();
+    text.parse().expect("RFC 3339 in UTC, to the second, is what a timestamp is")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_present_is_written_to_the_second() {
+        assert_eq!(now().as_str().len(), "2026-11-23T06:00:00Z".len());
+    }
+}

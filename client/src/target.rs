@@ -1,0 +1,152 @@
+//! Targets: what `larder install` is asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use larder_schema::{
+    BuildName, Digest, DistributionVersion, Platform, ProductName, Requirement, Text,
+};
+
+/// A distribution, as `NAME[@VERSION|@TAG|@sha256:…]`, perhaps with `dist:` in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub name: ProductName,
+    /// Which of its versions.
+    pub which: Which,
+}
+
+/// Which version of a distribution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// What the tag `current` names, else the newest release.
+    Current,
+    /// This version, or what this tag names: the server tells the two apart.
+    Named(DistributionVersion),
+    /// The document with this digest.
+    Exactly(Digest),
+}
+
+/// A text is no target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseTargetError {
+    /// It asks for a product.
+    #[error(
+        "`{text}` asks for a product; for now `larder install` takes distributions \
+         (`NAME`, `NAME@VERSION`, `NAME@TAG`, `NAME@sha256:…`)"
+    )]
+    Product {
+        /// The text.
+        text: Text,
+    },
+    /// The part in front is no name.
+    #[error(transparent)]
+    Name(#[from] larder_schema::product::ParseProductNameError),
+    /// The part after the `@` is nothing known.
+    #[error("`{version}` is no version, no tag and no digest of a distribution")]
+    Version {
+        /// The part.
+        version: Text,
+    },
+    /// It cannot even be shown.
+    #[error("a target is empty, too long, or has control characters in it")]
+    Unprintable,
+}
+
+impl FromStr for Target {
+    type Err = ParseTargetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let shown = |text: &str| text.parse::<Text>().map_err(|_| ParseTargetError::Unprintable);
+        let whole = shown(text)?;
+        if text.starts_with("pkg:") {
+            return Err(ParseTargetError::Product { text: whole });
+        }
+        let bare = text.strip_prefix("dist:").unwrap_or(text);
+        let Some((name, version)) = bare.split_once('@') else {
+            return Ok(Self { name: bare.parse()?, which: Which::Current });
+        };
+        let name = name.parse()?;
+        if let Ok(digest) = version.parse() {
+            return Ok(Self { name, which: Which::Exactly(digest) });
+        }
+        if let Ok(version) = version.parse() {
+            return Ok(Self { name, which: Which::Named(version) });
+        }
+        if version.parse::<BuildName>().is_ok() || version.parse::<Requirement>().is_ok() {
+            return Err(ParseTargetError::Product { text: whole });
+        }
+        Err(ParseTargetError::Version { version: shown(version)? })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.which {
+            Which::Current => write!(f, "{}", self.name),
+            Which::Named(version) => write!(f, "{}@{version}", self.name),
+            Which::Exactly(digest) => write!(f, "{}@{digest}", self.name),
+        }
+    }
+}
+
+/// The platform among `there` that an environment for `asked` takes, if there is just one best.
+///
+/// The very platform goes first, then the only one of its variants, then `any`.
+pub fn fitting<'a>(there: &'a [Platform], asked: &Platform) -> Option<&'a Platform> {
+    let mut variants =
+        there.iter().filter(|platform| **platform != Platform::Any && platform.fits(asked));
+    if let Some(same) = there.iter().find(|platform| *platform == asked) {
+        return Some(same);
+    }
+    match (variants.next(), variants.next()) {
+        (Some(only), None) => Some(only),
+        (Some(_), Some(_)) => None,
+        (None, _) => there.iter().find(|platform| **platform == Platform::Any),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn which(text: &str) -> Which {
+        text.parse::<Target>().unwrap().which
+    }
+
+    #[test]
+    fn versions_tags_and_digests_are_told_apart_by_syntax() {
+        assert_eq!(which("lsst_butler"), Which::Current);
+        assert_eq!(which("dist:lsst_butler"), Which::Current);
+        for text in ["30.2026.4300", "17.0.0.rc2", "w_2026_47", "current"] {
+            assert_eq!(which(&format!("x@{text}")), Which::Named(text.parse().unwrap()));
+        }
+        let digest = Digest::of(b"x");
+        assert_eq!(which(&format!("x@{digest}")), Which::Exactly(digest));
+    }
+
+    #[test]
+    fn products_come_later_and_nonsense_never() {
+        for text in ["afw@17.0.1-b8466", "afw@^1.2", "pkg:afw", "afw@*"] {
+            let refusal = text.parse::<Target>().unwrap_err();
+            assert!(matches!(refusal, ParseTargetError::Product { .. }), "{text}: {refusal}");
+        }
+        for text in ["", "a b", "x@", "x@sha256:1", "x@1.02.3", "a\nb", "x@@"] {
+            let refusal = text.parse::<Target>().unwrap_err();
+            assert!(!matches!(refusal, ParseTargetError::Product { .. }), "{text}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn the_platform_that_fits_is_found_or_must_be_named() {
+        let fit = |there: &[&str]| {
+            let there: Vec<Platform> = there.iter().map(|text| text.parse().unwrap()).collect();
+            fitting(&there, &"linux-x86_64".parse().unwrap()).map(ToString::to_string)
+        };
+        assert_eq!(fit(&["any", "linux-x86_64-cp311", "linux-x86_64"]).unwrap(), "linux-x86_64");
+        assert_eq!(fit(&["any", "linux-x86_64-cp311"]).unwrap(), "linux-x86_64-cp311");
+        assert_eq!(fit(&["any", "macos-aarch64"]).unwrap(), "any");
+        assert_eq!(fit(&["linux-x86_64-cp311", "linux-x86_64-cp312"]), None);
+        assert_eq!(fit(&["macos-aarch64"]), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Compares an environment, byte by byte, with what was installed, and mends it.
+//!
+//! Every file of every tree is hashed again: a changed byte with the old size and the old time is
+//! found. What a tree should hold is known from its index, whose own checksum is the tree's name in
+//! the lock, whose digest is the distribution's: nothing on this disk vouches for itself.
+
+mod links;
+mod tree;
+
+use std::fs;
+use std::path::Path;
+
+use larder_schema::api::{DistributionAnswer, paths};
+use larder_schema::{Build, Digest, ProductName, TreeChecksum};
+use serde::Serialize;
+
+use crate::environment::{Environment, Generation};
+use crate::install::{self, Obtainer};
+use crate::remote::{self, Remote};
+use crate::store::{self, Store};
+
+/// Something that is not as it was installed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Damage {
+    /// The product concerned; none for what belongs to no product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductName>,
+    /// The path: in the product's tree, or in the generation for its links and launchers.
+    pub path: String,
+    /// What is wrong with it.
+    pub kind: DamageKind,
+    /// Whether it is one of the environment's own links and launchers, not a file of a tree.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub environment: bool,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DamageKind {
+    /// Other bytes, or something of another kind.
+    Changed,
+    /// Not there.
+    Missing,
+    /// There, and should not be.
+    Extra,
+    /// Executable, and should not be, or the reverse.
+    Mode,
+    /// A link that leads elsewhere.
+    Link,
+}
+
+impl DamageKind {
+    /// In one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Mode => "mode",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether everything is as it was installed.
+    pub ok: bool,
+    /// What the environment is.
+    pub digest: Digest,
+    /// What is wrong; after a repair, what still is.
+    pub damage: Vec<Damage>,
+    /// What was wrong and has been mended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repaired: Vec<Damage>,
+    /// Files that were looked at.
+    pub files: u64,
+    /// Bytes that were hashed.
+    pub bytes: u64,
+}
+
+/// Nobody knows whether the environment is as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The server.
+    #[error(transparent)]
+    Remote(#[from] remote::Error),
+    /// A tree could not be fetched again.
+    #[error("could not mend `{product}`")]
+    Repair {
+        /// The product.
+        product: ProductName,
+        /// Why not.
+        #[source]
+        source: Box<install::Error>,
+    },
+    /// A link or launcher could not be written again.
+    #[error("could not mend `{}`", .path.display())]
+    Disk {
+        /// The link or launcher.
+        path: std::path::PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server has another document under that digest: one of the two lies.
+    #[error("the server says otherwise about `{distribution}`")]
+    Otherwise {
+        /// The distribution.
+        distribution: String,
+    },
+    /// The launchers cannot be told.
+    #[error(transparent)]
+    Environment(#[from] crate::environment::Error),
+    /// A lock has no digest.
+    #[error(transparent)]
+    Canonical(#[from] larder_schema::canonical::CanonicalError),
+}
+
+/// Compares a generation with its lock; works without a server.
+pub fn verify(generation: &Generation, store: &Store) -> Result<Report, Error> {
+    let mut damage = links::damage(generation, store)?;
+    let (mut files, mut bytes) = (0, 0);
+    for record in &generation.lock.records {
+        let Some(sum) = record.tree else { continue };
+        let found = tree::compare(store, &sum);
+        files += found.files;
+        bytes += found.bytes;
+        damage.extend(found.damage.into_iter().map(|(path, kind)| Damage {
+            product: Some(record.product.clone()),
+            path,
+            kind,
+            environment: false,
+        }));
+    }
+    damage.sort();
+    let digest = generation.lock.digest()?;
+    Ok(Report { ok: damage.is_empty(), digest, damage, repaired: Vec::new(), files, bytes })
+}
+
+/// What differs between a tree in the store and its checksum.
+pub fn check_tree(store: &Store, tree: &TreeChecksum) -> Vec<(String, DamageKind)> {
+    tree::compare(store, tree).damage
+}
+
+/// Asks the server whether the lock still is what it published.
+pub async fn check_with(remote: &Remote, generation: &Generation) -> Result<(), Error> {
+    for locked in &generation.lock.distributions {
+        let path = paths::distribution_by_digest(&locked.document.name, &locked.digest);
+        let answer: DistributionAnswer = remote.get(&path, &[]).await?;
+        let same = answer.distribution.digest()? == locked.digest;
+        if !same || answer.distribution.in_order() != locked.document.in_order() {
+            let name = format!("{}@{}", locked.document.name, locked.document.version);
+            return Err(Error::Otherwise { distribution: name });
+        }
+    }
+    Ok(())
+}
+
+/// Mends what `report` found, and verifies again.
+pub async fn repair(
+    environment: &Environment,
+    generation: &Generation,
+    obtainer: &Obtainer<'_>,
+    report: Report,
+) -> Result<Report, Error> {
+    let _right = environment.change(|| {
+        obtainer.progress.note("waiting for another larder that changes this environment");
+    })?;
+    let _adding = obtainer.store.add()?;
+    for record in &generation.lock.records {
+        if is_damaged(&report, record) {
+            let replaced = obtainer.replace(record.clone()).await;
+            replaced.map_err(|error| Error::Repair {
+                product: record.product.clone(),
+                source: Box::new(error),
+            })?;
+        }
+    }
+    links::mend(generation, obtainer.store)?;
+    let after = verify(generation, obtainer.store)?;
+    let repaired =
+        report.damage.into_iter().filter(|damage| !after.damage.contains(damage)).collect();
+    Ok(Report { repaired, ..after })
+}
+
+fn is_damaged(report: &Report, record: &Build) -> bool {
+    let of_tree =
+        |damage: &&Damage| !damage.environment && damage.product.as_ref() == Some(&record.product);
+    report.damage.iter().any(|damage| of_tree(&damage))
+}
+
+/// Removes a file, a link or a whole folder.
+fn remove(path: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        store::remove_tree(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
