@@ -121,10 +121,10 @@ impl Registry {
             unpacked_bytes: index.unpacked_bytes,
         };
         let recorded = self.inner.catalog.record_archive(&archive, index).await;
-        if !self.is_named(&archive, recorded.as_ref().ok()).await {
-            if let Err(error) = self.inner.blobs.delete(&key).await {
-                warn!(error = &error as &dyn std::error::Error, "could not remove a second copy");
-            }
+        if !self.is_named(&archive, recorded.as_ref().ok()).await
+            && let Err(error) = self.inner.blobs.delete(&key).await
+        {
+            warn!(error = &error as &dyn std::error::Error, "could not remove a second copy");
         }
         recorded.map(|_| ()).map_err(UploadError::from)
     }

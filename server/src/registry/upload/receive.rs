@@ -124,15 +124,17 @@ impl Registry {
     /// Leaves an upload so that it can go on where its row says, if it can go on at all.
     async fn after_fault(&self, upload: Upload, mut gate: Gate, fault: UploadError) -> UploadError {
         let (path, offset) = (self.inner.uploads.path(&upload.id), upload.offset);
-        let left = match fault {
-            // What the disk holds after a failed write or sync is anybody's guess.
-            UploadError::Io(_) => self.forget(&upload, gate).await,
+        let is_full =
+            matches!(fault, UploadError::DiskFull | UploadError::Catalog(catalog::Error::DiskFull));
+        let left = if is_full {
             // The bytes that were not counted are what others lack: the catalog cannot write.
-            UploadError::DiskFull | UploadError::Catalog(catalog::Error::DiskFull) => {
-                *gate = None;
-                blocking(move || Ok(File::options().write(true).open(path)?.set_len(offset)?)).await
-            }
-            _ => Ok(()),
+            *gate = None;
+            blocking(move || Ok(File::options().write(true).open(path)?.set_len(offset)?)).await
+        } else if matches!(fault, UploadError::Io(_)) {
+            // What the disk holds after a failed write or sync is anybody's guess.
+            self.forget(&upload, gate).await
+        } else {
+            Ok(())
         };
         if let Err(error) = left {
             warn!(error = &error as &dyn std::error::Error, "could not put an upload in order");
