@@ -3,20 +3,19 @@
 //! Nothing is visible before the last step, and that step is all or nothing: whoever is
 //! interrupted publishes again, and only what is missing is sent.
 
+pub mod conflict;
 pub mod distribution;
 pub mod files;
+pub mod known;
 pub mod sums;
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use larder_schema::api::{
-    Expected, Holder, HolderKind, IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, PublishAnswer,
-    PublishRequest, TagMove, TagState, TagsAnswer, paths,
+    Expected, PublishAnswer, PublishRequest, TagMove, TagState, TagsAnswer, paths,
 };
-use larder_schema::{
-    ArchiveName, Build, BuildKey, Checksum, Distribution, Label, ProblemKind, Sha256,
-};
+use larder_schema::{ArchiveName, Build, BuildKey, Distribution, Label, ProblemKind, Sha256};
 
 use crate::progress::{Progress, Transfer};
 use crate::remote::{self, Remote};
@@ -150,13 +149,10 @@ async fn send_missing(
     let transfer = progress.transfer("Sending", to_send.iter().map(|(file, _)| file.size).sum());
     let uploader = Uploader::new(remote.clone(), memory.clone(), transfer.clone());
     let outcome = send_all(&uploader, &transfer, &to_send).await;
-    if let Err(error) = outcome {
-        transfer.abandon();
-        return Err(error.into());
-    }
-    let bytes = uploader.sent_bytes();
-    transfer.finish(format_args!("sent {}", archives_and_bytes(to_send.len(), bytes)));
-    Ok(Sent { rounds: 0, archives: to_send.len(), bytes })
+    // What was sent is told in the end, with all the rest.
+    transfer.abandon();
+    outcome?;
+    Ok(Sent { rounds: 0, archives: to_send.len(), bytes: uploader.sent_bytes() })
 }
 
 async fn send_all(
@@ -246,97 +242,4 @@ fn with_taken(mut answer: PublishAnswer, taken: &[BuildKey]) -> PublishAnswer {
     answer.existing.sort();
     answer.existing.dedup();
     answer
-}
-
-/// The builds that the server holds of these archives, by archive; withdrawn ones are none.
-pub async fn holders(
-    remote: &Remote,
-    sums: &[Sha256],
-) -> Result<BTreeMap<Sha256, Vec<Holder>>, remote::Error> {
-    let mut holders: BTreeMap<Sha256, Vec<Holder>> = BTreeMap::new();
-    for sums in sums.chunks(MAX_IDENTIFY) {
-        let checksums = sums.iter().map(|sum| Checksum::Sha256(*sum)).collect();
-        let request = IdentifyRequest { checksums };
-        let answer: IdentifyAnswer = remote.post(&paths::identify(), &request).await?;
-        for holder in answer.found {
-            if let Checksum::Sha256(sum) = holder.checksum
-                && holder.kind == HolderKind::Archive
-                && !holder.withdrawn
-            {
-                holders.entry(sum).or_default().push(holder);
-            }
-        }
-    }
-    Ok(holders)
-}
-
-/// The build among `holders` that is what `build` would be, but for its bID; of several the one
-/// with the same bID, else the newest.
-pub fn same_but_for_build_id(build: &Build, holders: &[Holder]) -> Option<BuildKey> {
-    let newer = |one: &&Holder, two: &&Holder| {
-        let (one, two) = (&one.build.build, &two.build.build);
-        one.count(two).unwrap_or_else(|| one.cmp(two))
-    };
-    let alike = || {
-        holders.iter().filter(|holder| {
-            holder.product == build.product
-                && holder.platform == build.platform
-                && holder.build.version == build.version
-        })
-    };
-    let found = alike()
-        .find(|holder| holder.build.build == build.build)
-        .or_else(|| alike().max_by(newer))?;
-    Some(BuildKey {
-        product: found.product.clone(),
-        build: found.build.clone(),
-        platform: found.platform.clone(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn build() -> Build {
-        serde_json::from_value(serde_json::json!({
-            "product": "a", "version": "1.0.0", "build": "b2", "platform": "any",
-            "archive": {"sha256": Sha256::of(b"x"), "name": "a.whl"}
-        }))
-        .unwrap()
-    }
-
-    fn holder(product: &str, name: &str, platform: &str) -> Holder {
-        Holder {
-            checksum: Checksum::Sha256(Sha256::of(b"x")),
-            kind: HolderKind::Archive,
-            product: product.parse().unwrap(),
-            build: name.parse().unwrap(),
-            platform: platform.parse().unwrap(),
-            path: None,
-            distributions: Vec::new(),
-            withdrawn: false,
-        }
-    }
-
-    #[test]
-    fn a_build_of_the_same_archive_is_found() {
-        let found = |holders: &[Holder]| {
-            same_but_for_build_id(&build(), holders).map(|key| key.build.to_string())
-        };
-        let (b1, b9, b10) = (
-            holder("a", "1.0.0-b1", "any"),
-            holder("a", "1.0.0-b9", "any"),
-            holder("a", "1.0.0-b10", "any"),
-        );
-        assert_eq!(found(&[b1.clone(), b10.clone(), b9]).as_deref(), Some("1.0.0-b10"));
-        let same = holder("a", "1.0.0-b2", "any");
-        assert_eq!(found(&[b10, same, b1]).as_deref(), Some("1.0.0-b2"));
-        let others = [
-            holder("b", "1.0.0-b1", "any"),
-            holder("a", "1.0.1-b1", "any"),
-            holder("a", "1.0.0-b1", "linux-x86_64"),
-        ];
-        assert_eq!(found(&others), None);
-    }
 }

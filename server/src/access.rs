@@ -166,12 +166,11 @@ impl Scope {
     /// Whether it allows this. Who may write under a name may read under it.
     fn allows(&self, permission: &Permission<'_>) -> bool {
         let (verb, name) = permission.parts();
-        match self.verb {
-            Verb::Admin => true,
-            own => {
-                (own == verb || verb == Verb::Read) && fits(self.glob.as_bytes(), name.as_bytes())
-            }
+        if self.verb == Verb::Admin {
+            return true;
         }
+        let says = self.verb == verb || verb == Verb::Read;
+        says && fits(self.glob.as_bytes(), name.as_bytes())
     }
 }
 
@@ -253,9 +252,8 @@ impl Caller {
 
     /// Whether there is no name that the caller may not read.
     pub fn reads_all(&self) -> bool {
-        let all = |scope: &Scope| match scope.verb {
-            Verb::Admin => true,
-            _ => scope.glob.bytes().all(|byte| byte == b'*'),
+        let all = |scope: &Scope| {
+            scope.verb == Verb::Admin || scope.glob.bytes().all(|byte| byte == b'*')
         };
         self.open || self.token.as_ref().is_some_and(|token| token.scopes.iter().any(all))
     }

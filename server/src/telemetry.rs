@@ -2,6 +2,7 @@
 //!
 //! Metrics count flows and lengths; their labels are few and bounded, never a name or a checksum.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use prometheus::{
@@ -31,9 +32,13 @@ pub enum LogError {
 
 /// Sends the log to standard error, for the whole process.
 pub fn start_log(log: &Log) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&log.level)
+    // What the HTTP library says of its starting, stopping and cut answers, we say ourselves.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{}", log.level))
         .map_err(|source| LogError::Level { level: log.level.clone(), source })?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => subscriber.finish().try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).finish().try_init(),

@@ -12,7 +12,7 @@ use super::published::{self, Target};
 use crate::error::{Exit, Failure};
 use crate::import::python::DEFAULT;
 use crate::import::{self, Imported, Options, Python, VersionChoice, Wheels, interpreter};
-use crate::publish::{self, Offer, Order, sums};
+use crate::publish::{Offer, Order, known, sums};
 use crate::upload::LocalFile;
 
 /// Arguments of `larder import`.
@@ -72,13 +72,13 @@ async fn wheel(args: WheelArgs, session: &Session) -> Result<Exit, Failure> {
     for note in imported.iter().flat_map(|imported| &imported.notes) {
         session.progress.note(format_args!("note: {note}"));
     }
-    let known = if args.force || args.target.dry_run {
+    let existing = if args.force || args.target.dry_run {
         Vec::new()
     } else {
-        known(session, &imported, &files).await?
+        existing(session, &imported, &files).await?
     };
-    let order = order(&args, imported, files, &known)?;
-    published::publish(session, &args.target, &order.0, &order.1).await
+    let (order, widened) = order(&args, imported, files, &existing)?;
+    published::publish(session, &args.target, &order, &widened).await
 }
 
 async fn read(args: &WheelArgs) -> Result<Wheels, Failure> {
@@ -107,15 +107,15 @@ async fn builds(wheels: &Wheels, files: &[LocalFile]) -> Result<Vec<Imported>, F
 }
 
 /// For each wheel the build that it is on the server already.
-async fn known(
+async fn existing(
     session: &Session,
     imported: &[Imported],
     files: &[LocalFile],
 ) -> Result<Vec<Option<BuildKey>>, Failure> {
     let sums: Vec<Sha256> = files.iter().map(|file| file.sha256).collect();
-    let holders = publish::holders(&session.remote()?, &sums).await?;
+    let holders = known::holders(&session.remote()?, &sums).await?;
     let of = |(imported, sum): (&Imported, &Sha256)| {
-        publish::same_but_for_build_id(&imported.build, holders.get(sum)?)
+        known::same_but_for_build_id(&imported.build, holders.get(sum)?)
     };
     Ok(imported.iter().zip(&sums).map(of).collect())
 }
@@ -125,13 +125,13 @@ fn order(
     args: &WheelArgs,
     imported: Vec<Imported>,
     files: Vec<LocalFile>,
-    known: &[Option<BuildKey>],
+    existing: &[Option<BuildKey>],
 ) -> Result<(Order, Vec<String>), Failure> {
     let mut order = Order { tag: args.target.tag.clone(), ..Order::default() };
     let mut widened = Vec::new();
     let mut listed: Vec<(BuildKey, Role)> = Vec::with_capacity(imported.len());
     for (index, (imported, file)) in imported.into_iter().zip(files).enumerate() {
-        match known.get(index).cloned().flatten() {
+        match existing.get(index).cloned().flatten() {
             Some(key) => {
                 listed.push((key.clone(), imported.build.role));
                 order.taken.push(key);
@@ -149,5 +149,11 @@ fn order(
 
 fn failure(error: import::Error) -> Failure {
     let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
-    Failure::new(exit, error)
+    let unreadable = error.is_dependency();
+    let failure = Failure::new(exit, error);
+    if unreadable {
+        failure.hint("write its record yourself: `larder publish FILE` with FILE.json beside it")
+    } else {
+        failure
+    }
 }

@@ -13,7 +13,8 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use super::Session;
 use crate::error::{Exit, Failure};
 use crate::publish::distribution::{self, NameAndVersion, Wish};
-use crate::publish::{self, Order, Outcome};
+use crate::publish::{self, Order, Outcome, conflict};
+use crate::remote::Remote;
 use crate::upload::{self, Memory};
 
 /// What is published with the builds.
@@ -105,7 +106,10 @@ pub async fn publish(
     let remote = session.remote()?;
     let memory = memory(session);
     let outcome = publish::publish(&remote, &memory, order, session.progress).await;
-    let outcome = outcome.map_err(failure)?;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(failure(&remote, order, error).await),
+    };
     for warning in &outcome.answer.warnings {
         session.progress.warn(warning);
     }
@@ -135,6 +139,7 @@ fn told(outcome: &Outcome) -> String {
         publish::archives_and_bytes(*sent, *sent_bytes)
     )];
     lines.extend(answer.published.iter().map(|key| format!("  {key}")));
+    lines.extend(answer.existing.iter().map(|key| format!("  {key} (there already)")));
     if let Some(distribution) = &answer.distribution {
         lines.push(format!(
             "distribution {}@{} for {}, {}",
@@ -161,17 +166,16 @@ fn distribution_failure(error: distribution::Error) -> Failure {
 }
 
 /// A failure of a publish, with the way out that is known.
-fn failure(error: publish::Error) -> Failure {
+async fn failure(remote: &Remote, order: &Order, error: publish::Error) -> Failure {
     match error {
-        publish::Error::Remote(error) => {
-            let conflict = error.kind() == Some(ProblemKind::Conflict);
-            let failure = Failure::from(error);
-            if conflict && failure.hint.is_none() {
-                failure.hint("what is published never changes; publish under another `--build`")
-            } else {
-                failure
-            }
+        publish::Error::Remote(error) if error.kind() == Some(ProblemKind::Conflict) => {
+            let explained = conflict::explain(remote, order, &error).await;
+            let why = explained.map(|why| why + "; ").unwrap_or_default();
+            Failure::from(error).hint(format!(
+                "{why}what is published never changes: give it a new bID, or a new version"
+            ))
         }
+        publish::Error::Remote(error) => Failure::from(error),
         publish::Error::Distribution(error) => distribution_failure(error),
         publish::Error::Upload(error) => {
             let hint = match &error {

@@ -3,6 +3,10 @@
 //! The grammar is that of the entry points specification: sections in brackets, `name = value`
 //! lines, comments on lines of their own. Sections that name no commands are not looked at.
 
+use std::collections::BTreeMap;
+
+use larder_schema::{ProductName, Text};
+
 /// One command: its name, and what it calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryPoint {
@@ -37,6 +41,46 @@ pub fn commands(text: &str) -> Vec<EntryPoint> {
 fn target(value: &str) -> String {
     let before_extras = value.split('[').next().unwrap_or(value);
     before_extras.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// The launchers for `commands`; one that no launcher can be made of is left out, with a note.
+pub fn launchers(
+    product: &ProductName,
+    commands: &[EntryPoint],
+    notes: &mut Vec<String>,
+) -> BTreeMap<String, Text> {
+    let mut scripts = BTreeMap::new();
+    for command in commands {
+        match command.target.parse::<Text>() {
+            Ok(target) if is_launchable(&command.name, &command.target) => {
+                scripts.insert(command.name.clone(), target);
+            }
+            _ => notes.push(format!(
+                "`{product}` has the command `{}` for `{}`, which no launcher can be made of; it \
+                 is left out",
+                super::shown(&command.name),
+                super::shown(&command.target)
+            )),
+        }
+    }
+    scripts
+}
+
+/// What a record takes: a plain name, and `module:function`.
+fn is_launchable(name: &str, target: &str) -> bool {
+    let plain = (1..=128).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte));
+    let dotted = |text: &str| {
+        text.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+        })
+    };
+    plain
+        && target
+            .split_once(':')
+            .is_some_and(|(module, function)| dotted(module) && dotted(function))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! [`super::tags`].
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 /// The parts of a wheel's file name.
@@ -65,6 +66,13 @@ impl FromStr for WheelName {
             abis: set(abi),
             platforms: set(platform),
         })
+    }
+}
+
+impl WheelName {
+    /// The name of the file at `path`.
+    pub fn of_path(path: &Path) -> Result<Self, ParseWheelNameError> {
+        path.file_name().unwrap_or_default().to_string_lossy().parse()
     }
 }
 

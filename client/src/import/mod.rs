@@ -5,163 +5,35 @@
 
 pub mod dependencies;
 pub mod entry_points;
+mod error;
 pub mod filename;
 pub mod interpreter;
 pub mod markers;
 pub mod metadata;
+mod options;
 pub mod python;
 pub mod record;
 pub mod specifier;
 pub mod tags;
+pub mod texts;
 pub mod version;
 pub mod wheel;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use larder_schema::version::ParseVersionError;
-use larder_schema::{BuildId, BuildName, Platform, ProductName, Sha256, Version};
-use pep508_rs::{ExtraName, PackageName};
+use larder_schema::{BuildName, Platform, ProductName, Sha256, Version};
+use pep508_rs::ExtraName;
 
 pub use dependencies::Widened;
+pub use error::Error;
+pub use filename::{ParseWheelNameError, WheelName};
+pub use options::{Options, ParseVersionChoiceError, VersionChoice};
 pub use python::Python;
 pub use record::{Choice, ImportFault, Imported};
 pub use tags::{TagFault, Target};
 pub use version::VersionFault;
 pub use wheel::{Wheel, WheelFault};
-
-/// What one import of wheels is told.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The bID of all of them.
-    pub build: BuildId,
-    /// Versions that were chosen.
-    pub versions: Vec<VersionChoice>,
-    /// Extras asked for.
-    pub extras: Vec<ExtraName>,
-    /// The platform asked for.
-    pub platform: Option<Platform>,
-    /// The Python asked for.
-    pub python: Option<Python>,
-}
-
-/// `PRODUCT=M.n.p`, or `M.n.p` alone for one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VersionChoice {
-    /// For which product.
-    pub product: Option<PackageName>,
-    /// The build's version.
-    pub version: Version,
-}
-
-/// A text chooses no version.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseVersionChoiceError {
-    /// The part before the `=` is no product.
-    #[error("`{text}` is no product: write `PRODUCT=M.n.p`")]
-    Product {
-        /// The part.
-        text: String,
-    },
-    /// The rest is no version.
-    #[error(transparent)]
-    Version(#[from] ParseVersionError),
-}
-
-impl FromStr for VersionChoice {
-    type Err = ParseVersionChoiceError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some((product, version)) = text.split_once('=') else {
-            return Ok(Self { product: None, version: text.parse()? });
-        };
-        let product = PackageName::new(product.to_owned())
-            .map_err(|_| ParseVersionChoiceError::Product { text: shown(product) })?;
-        Ok(Self { product: Some(product), version: version.parse()? })
-    }
-}
-
-/// Wheels that cannot be imported together, or at all.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file is no wheel that can be read.
-    #[error("`{file}` cannot be imported")]
-    Wheel {
-        /// Its name.
-        file: String,
-        /// Why.
-        #[source]
-        source: WheelFault,
-    },
-    /// Its tags are none that a build can have.
-    #[error("`{file}` cannot be imported")]
-    Tags {
-        /// Its name.
-        file: String,
-        /// Why.
-        #[source]
-        source: TagFault,
-    },
-    /// No record can be made of it.
-    #[error("`{file}` cannot be imported")]
-    Record {
-        /// Its name.
-        file: String,
-        /// Why.
-        #[source]
-        source: Box<ImportFault>,
-    },
-    /// Two files would be one build.
-    #[error(
-        "`{one}` and `{two}` would both be `{product}@{build}`; import one of them with another \
-         `--build`, or choose its version with `--version {product}=M.n.p`"
-    )]
-    OneName {
-        /// The product.
-        product: ProductName,
-        /// The build name.
-        build: BuildName,
-        /// One upstream version, or file.
-        one: String,
-        /// The other.
-        two: String,
-    },
-    /// A version without a product, for several files.
-    #[error("`--version {0}` does not say which of the files it is for; write `PRODUCT={0}`")]
-    VersionOfWhich(Version),
-    /// A version for a product that is not among the files.
-    #[error("`--version {product}={version}` is for none of the files")]
-    VersionOfNone {
-        /// The product.
-        product: PackageName,
-        /// The version.
-        version: Version,
-    },
-    /// An extra that no file provides.
-    #[error("none of the files provides the extra `{0}`")]
-    ExtraOfNone(ExtraName),
-}
-
-impl Error {
-    /// Whether other arguments would mend it.
-    pub fn is_usage(&self) -> bool {
-        match self {
-            Self::OneName { .. }
-            | Self::VersionOfWhich(_)
-            | Self::VersionOfNone { .. }
-            | Self::ExtraOfNone(_) => true,
-            Self::Wheel { source, .. } => matches!(source, WheelFault::Name(_)),
-            Self::Tags { source, .. } => {
-                matches!(
-                    source,
-                    TagFault::SeveralPlatforms { .. } | TagFault::SeveralPythons { .. }
-                )
-            }
-            Self::Record { source, .. } => matches!(**source, ImportFault::Version(_)),
-        }
-    }
-}
 
 /// Wheels that were read and whose tags are understood.
 #[derive(Clone, Debug)]
@@ -176,8 +48,8 @@ impl Wheels {
         let mut wheels = Vec::with_capacity(paths.len());
         for path in paths {
             let file = || shown(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
-            let wheel =
-                Wheel::read(path).map_err(|source| Error::Wheel { file: file(), source })?;
+            let wheel = Wheel::read(path, WheelName::of_path(path)?)
+                .map_err(|source| Error::Wheel { file: file(), source })?;
             let target = Target::of(&wheel.name, options.platform.as_ref(), options.python)
                 .map_err(|source| Error::Tags { file: file(), source })?;
             wheels.push((wheel, target));

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use larder_schema::product::ParseProductNameError;
-use larder_schema::record::{Abi, Extra, RecordFault, UNKNOWN_LICENSE, Variable};
-use larder_schema::{Archive, Build, BuildId, Platform, ProductName, Role, Sha256, Text, Version};
+use larder_schema::record::{Abi, Extra, RecordFault, Variable};
+use larder_schema::{Archive, Build, BuildId, Platform, ProductName, Role, Sha256, Version};
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{ExtraName, MarkerEnvironment};
 
 use super::dependencies::{self, Circumstances, DependencyFault, Widened};
+use super::entry_points::launchers;
 use super::markers;
 use super::python::{self, Binding, Python};
 use super::tags::Target;
+use super::texts;
 use super::version::{BuildVersion, VersionFault, build_version};
 use super::wheel::Wheel;
 
@@ -53,15 +55,6 @@ pub enum ImportFault {
     /// What it needs cannot be read.
     #[error(transparent)]
     Dependency(#[from] DependencyFault),
-    /// Which Pythons it is for cannot be read.
-    #[error("its Requires-Python `{text}` cannot be read")]
-    RequiresPython {
-        /// The text.
-        text: String,
-        /// Why.
-        #[source]
-        source: Box<pep440_rs::VersionSpecifiersParseError>,
-    },
     /// The record would be refused.
     #[error(transparent)]
     Record(#[from] RecordFault),
@@ -77,11 +70,11 @@ pub fn imported(
     let product = dependencies::product_of(&wheel.project)?;
     let BuildVersion { version, upstream } =
         build_version(product.as_str(), &wheel.metadata.version, choice.version)?;
-    let requires_python = requires_python(wheel)?;
+    let requires_python = requires_python(wheel);
     let circumstances = circumstances(target, &requires_python, choice);
     let needed = dependencies::needed(&product, &wheel.metadata.requires_dist, &circumstances)?;
-    let mut notes = notes(&product, target, &needed, choice);
-    let scripts = scripts(&product, wheel, &mut notes);
+    let mut notes = notes(&product, wheel, target, &needed, choice);
+    let scripts = launchers(&product, &wheel.commands, &mut notes);
     let build = Build {
         product,
         version,
@@ -89,8 +82,8 @@ pub fn imported(
         platform: target.platform.clone(),
         archive: Some(archive(wheel, sha256)),
         role: Role::Runtime,
-        license: license(wheel),
-        summary: wheel.metadata.summary.as_deref().and_then(one_line),
+        license: texts::license(&wheel.metadata),
+        summary: wheel.metadata.summary.as_deref().and_then(texts::one_line),
         upstream_version: upstream,
         source: None,
         dependencies: needed.dependencies,
@@ -116,12 +109,10 @@ fn archive(wheel: &Wheel, sha256: Sha256) -> Archive {
     Archive { sha256, name, size: None, blake3: None, extra: Extra::new() }
 }
 
-fn requires_python(wheel: &Wheel) -> Result<VersionSpecifiers, ImportFault> {
+/// Which Pythons it is for; none are excluded when that cannot be read, as in old wheels.
+fn requires_python(wheel: &Wheel) -> VersionSpecifiers {
     let text = wheel.metadata.requires_python.as_deref().unwrap_or_default();
-    text.parse().map_err(|source| ImportFault::RequiresPython {
-        text: super::shown(text),
-        source: Box::new(source),
-    })
+    text.parse().unwrap_or_else(|_| VersionSpecifiers::empty())
 }
 
 /// The host that the build is for, and all that a build for any platform runs on as well.
@@ -171,6 +162,7 @@ fn other_hosts(requires_python: &VersionSpecifiers) -> Vec<MarkerEnvironment> {
 
 fn notes(
     product: &ProductName,
+    wheel: &Wheel,
     target: &Target,
     needed: &dependencies::Needed,
     choice: &Choice,
@@ -178,6 +170,14 @@ fn notes(
     let mut notes = Vec::new();
     if target.any_glibc {
         notes.push(format!("`{product}` does not say which glibc it needs"));
+    }
+    if let Some(text) = &wheel.metadata.requires_python
+        && text.parse::<VersionSpecifiers>().is_err()
+    {
+        let text = super::shown(text);
+        notes.push(format!(
+            "`{product}` says which Pythons it is for as `{text}`, which cannot be read"
+        ));
     }
     for left_out in &needed.left_out {
         let (platform, python) = (&choice.platform, choice.python);
@@ -193,46 +193,6 @@ fn notes(
         ));
     }
     notes
-}
-
-/// Commands become launchers; one that no launcher can be made of is named and left out.
-fn scripts(
-    product: &ProductName,
-    wheel: &Wheel,
-    notes: &mut Vec<String>,
-) -> BTreeMap<String, Text> {
-    let mut scripts = BTreeMap::new();
-    for command in &wheel.commands {
-        match command.target.parse::<Text>() {
-            Ok(target) if is_launchable(&command.name, &command.target) => {
-                scripts.insert(command.name.clone(), target);
-            }
-            _ => notes.push(format!(
-                "`{product}` has the command `{}` for `{}`, which no launcher can be made of; it \
-                 is left out",
-                super::shown(&command.name),
-                super::shown(&command.target)
-            )),
-        }
-    }
-    scripts
-}
-
-/// What a record takes: a plain name, and `module:function`.
-fn is_launchable(name: &str, target: &str) -> bool {
-    let plain = (1..=128).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte));
-    let dotted = |text: &str| {
-        text.split('.').all(|part| {
-            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
-                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-        })
-    };
-    plain
-        && target
-            .split_once(':')
-            .is_some_and(|(module, function)| dotted(module) && dotted(function))
 }
 
 fn needs(
@@ -253,30 +213,6 @@ fn variables(wheel: &Wheel) -> BTreeMap<String, Variable> {
         variables.insert("PATH".to_owned(), prepend("bin"));
     }
     variables
-}
-
-/// The licence, if it is given as an SPDX expression; `License` may hold anything, and often does.
-fn license(wheel: &Wheel) -> Text {
-    let metadata = &wheel.metadata;
-    [&metadata.license_expression, &metadata.license]
-        .into_iter()
-        .flatten()
-        .filter(|text| spdx::Expression::parse(text).is_ok())
-        .find_map(|text| text.parse().ok())
-        .unwrap_or_else(|| UNKNOWN_LICENSE.parse().expect("it is a line of text"))
-}
-
-/// `text` as one line of at most 512 characters, without what no text may hold.
-fn one_line(text: &str) -> Option<Text> {
-    let spaced: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    let words: Vec<&str> = spaced.split(' ').filter(|word| !word.is_empty()).collect();
-    let printable = words
-        .join(" ")
-        .chars()
-        .filter(|c| c.to_string().parse::<Text>().is_ok())
-        .take(512)
-        .collect::<String>();
-    printable.parse().ok()
 }
 
 #[cfg(test)]
@@ -339,18 +275,6 @@ mod tests {
             })
         );
         assert_eq!(imported.notes.len(), 1, "{:?}", imported.notes);
-    }
-
-    #[test]
-    fn a_licence_is_an_spdx_expression_or_unknown() {
-        let of = |lines: &str| {
-            let text = format!("Name: a\nVersion: 1.0.0\n{lines}\n");
-            record(&wheel("a-1.0.0-py3-none-any.whl", &text, "")).build.license.to_string()
-        };
-        assert_eq!(of("License-Expression: MIT OR Apache-2.0"), "MIT OR Apache-2.0");
-        assert_eq!(of("License: GPL-3.0-or-later"), "GPL-3.0-or-later");
-        assert_eq!(of("License: BSD"), UNKNOWN_LICENSE);
-        assert_eq!(of("License-Expression: whatever you like"), UNKNOWN_LICENSE);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use pep508_rs::PackageName;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::entry_points::{self, EntryPoint};
-use super::filename::{ParseWheelNameError, WheelName};
+use super::filename::WheelName;
 use super::metadata::Metadata;
 
 /// A wheel, as far as a build record is made from it.
@@ -38,9 +38,6 @@ pub struct Wheel {
 /// A file is no wheel that can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WheelFault {
-    /// Its name is no wheel's.
-    #[error(transparent)]
-    Name(#[from] ParseWheelNameError),
     /// Its name is no archive's.
     #[error(transparent)]
     ArchiveName(#[from] ParseArchiveNameError),
@@ -83,11 +80,9 @@ pub enum WheelFault {
 const MAX_MEMBER_BYTES: u64 = 16 << 20;
 
 impl Wheel {
-    /// Reads what the wheel at `path` says of itself.
-    pub fn read(path: &Path) -> Result<Self, WheelFault> {
-        let file_name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let name: WheelName = file_name.parse()?;
-        let archive = file_name.parse()?;
+    /// Reads what the wheel at `path`, which is called `name`, says of itself.
+    pub fn read(path: &Path, name: WheelName) -> Result<Self, WheelFault> {
+        let archive = path.file_name().unwrap_or_default().to_string_lossy().parse()?;
         let mut zip = ZipArchive::new(BufReader::new(File::open(path)?))?;
         let names: Vec<String> = zip
             .file_names()
@@ -203,7 +198,7 @@ mod tests {
             zip.write_all(text.as_bytes()).unwrap();
         }
         zip.finish().unwrap();
-        Wheel::read(&path)
+        Wheel::read(&path, WheelName::of_path(&path).unwrap())
     }
 
     #[test]
@@ -252,6 +247,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a-1.0-py3-none-any.whl");
         std::fs::write(&path, "no zip").unwrap();
-        assert!(matches!(Wheel::read(&path), Err(WheelFault::Zip(_))));
+        assert!(matches!(
+            Wheel::read(&path, WheelName::of_path(&path).unwrap()),
+            Err(WheelFault::Zip(_))
+        ));
     }
 }

@@ -41,17 +41,6 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// What the environment says.
-    pub fn from_environment() -> Self {
-        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self {
-            listen: read("LARDER_LISTEN"),
-            data: read("LARDER_DATA").map(PathBuf::from),
-            database: read("LARDER_DATABASE"),
-            blobs: read("LARDER_BLOBS"),
-        }
-    }
-
     /// `self`, and where it says nothing, `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -161,13 +150,13 @@ fn later(value: &str, only: &str) -> String {
 fn settings(table: toml::Table) -> Vec<(Option<String>, String, toml::Value)> {
     let mut all = Vec::new();
     for (key, value) in table {
-        match value {
-            toml::Value::Table(section) if !section.is_empty() => {
-                all.extend(
-                    section.into_iter().map(|(inner, value)| (Some(key.clone()), inner, value)),
-                );
-            }
-            value => all.push((None, key, value)),
+        if let toml::Value::Table(section) = &value
+            && !section.is_empty()
+        {
+            let inner = section.iter().map(|(inner, value)| (inner.clone(), value.clone()));
+            all.extend(inner.map(|(inner, value)| (Some(key.clone()), inner, value)));
+        } else {
+            all.push((None, key, value));
         }
     }
     all

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use actix_web::error::QueryPayloadError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use super::ApiError;
 use crate::config::Limits;
 use crate::registry::Registry;
+use crate::registry::upload::BodyFault;
 
 /// The registry, as handlers take it.
 pub type Shared = web::Data<Registry>;
@@ -62,7 +64,11 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let read = web::Query::<T>::from_query(request.query_string());
         std::future::ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
-            let detail = format!("what stands behind the `?` cannot be read: {error}");
+            let reason = match error {
+                QueryPayloadError::Deserialize(reason) => reason.to_string(),
+                other => other.to_string(),
+            };
+            let detail = format!("what stands behind the `?` cannot be read: {reason}");
             ApiError::new(ProblemKind::Malformed, detail)
         }))
     }
@@ -127,15 +133,6 @@ async fn document(
         bytes.extend_from_slice(&part);
     }
     Ok(bytes)
-}
-
-/// Why a body did not come whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFault {
-    /// It was slower than it may be.
-    Slow,
-    /// The connection broke.
-    Broken,
 }
 
 /// The body as a stream that knows our faults.

@@ -8,12 +8,15 @@ pub mod body;
 pub mod problem;
 pub mod route;
 
+mod blobs;
 mod guard;
+mod health;
 mod native;
 mod openapi;
 mod request;
 mod serve;
 mod tokens;
+mod uploads;
 
 pub use problem::ApiError;
 pub use route::{Needs, Route};
@@ -21,10 +24,21 @@ pub use serve::{HttpServer, start};
 
 /// Every address of the server.
 pub fn routes() -> Vec<Route> {
-    [native::routes(), tokens::routes(), openapi::routes()].into_iter().flatten().collect()
+    let all = [
+        uploads::routes(),
+        blobs::routes(),
+        native::routes(),
+        tokens::routes(),
+        health::routes(),
+        openapi::routes(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The description of all addresses (OpenAPI 3.1).
 pub fn openapi() -> serde_json::Value {
     openapi::describe(&routes())
 }
+
+#[cfg(test)]
+mod tests;

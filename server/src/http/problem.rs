@@ -4,11 +4,14 @@
 //! somebody has chosen its status. What is our own fault is logged here, with its causes, and the
 //! client is told no more than a title; [`super::request`] adds the request's id.
 
+mod verbs;
+
 use std::error::Error;
 use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use larder_schema::archive::ArchiveError;
 use larder_schema::{Problem, ProblemKind};
 use tracing::error;
 
@@ -151,12 +154,9 @@ impl From<FetchError> for ApiError {
             FetchError::Denied(denied) => denied.into(),
             FetchError::Catalog(error) => error.into(),
             FetchError::Blobs(error) => error.into(),
-            FetchError::Unknown(_) | FetchError::NoBuild { .. } | FetchError::NoArchive { .. } => {
+            FetchError::Lookup(error) => error.into(),
+            FetchError::Unknown(_) | FetchError::NoArchive { .. } => {
                 Self::told(ProblemKind::Unknown, &error)
-            }
-            FetchError::SeveralPlatforms { ref platforms, .. } => {
-                let platforms = platforms.clone();
-                Self::told(ProblemKind::SeveralPlatforms, &error).with("platforms", platforms)
             }
             FetchError::Damaged { .. } => Self::ours(ProblemKind::Internal, &error),
         }
@@ -207,13 +207,18 @@ impl From<UploadError> for ApiError {
 
 impl From<ArchiveRefused> for ApiError {
     fn from(refused: ArchiveRefused) -> Self {
+        if let ArchiveError::Limit { name, limit } = refused.source {
+            // A limit is told as a limit: whoever runs the server may raise it.
+            let too_large = Self::told(ProblemKind::TooLarge, &refused);
+            return too_large.with("limit", limit).with("reason", name);
+        }
         let reason = reason(&refused.source);
         Self::told(ProblemKind::HostileArchive, &refused).with("reason", reason)
     }
 }
 
 /// The name of a refusal, as a program can use it: `LinkLeaves` is `link-leaves`.
-fn reason(error: &larder_schema::archive::ArchiveError) -> String {
+fn reason(error: &ArchiveError) -> String {
     let text = format!("{error:?}");
     let variant = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let mut reason = String::new();
@@ -228,8 +233,6 @@ fn reason(error: &larder_schema::archive::ArchiveError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use larder_schema::archive::ArchiveError;
-
     use super::*;
 
     #[test]

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
+use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{ResponseError as _, web};
 use tracing::{Instrument as _, info, info_span};
 
 use super::ApiError;
-use crate::telemetry::Metrics;
+use super::body::Shared;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What stands for the address of requests that meet no route: labels are few.
@@ -26,7 +26,7 @@ pub(super) async fn watched(
     let span = info_span!("request", request_id = %id);
     let method = request.method().clone();
     let path = request.path().to_owned();
-    let metrics = request.app_data::<web::Data<Metrics>>().cloned();
+    let registry = request.app_data::<Shared>().cloned();
     let answered = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     let mut answered = with_id_inside(answered, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -34,8 +34,8 @@ pub(super) async fn watched(
     }
     let route = answered.request().match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
     let (status, duration) = (answered.status().as_u16(), began.elapsed());
-    if let Some(metrics) = metrics {
-        metrics.request(&route, method.as_str(), status, duration);
+    if let Some(registry) = registry {
+        registry.metrics().request(&route, method.as_str(), status, duration);
     }
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| {

@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 
 use super::{ApiError, Route, guard, request};
 use crate::registry::Registry;
-use crate::telemetry::Metrics;
 
 /// How long a connection may take to close when its client does not.
 const DISCONNECT: Duration = Duration::from_secs(5);
@@ -33,9 +32,9 @@ impl HttpServer {
     }
 
     /// Takes no new connections and ends when the requests in flight are done, or their time is up.
-    pub async fn stop(self) -> io::Result<()> {
+    pub async fn stop(mut self) -> io::Result<()> {
         self.handle.stop(true).await;
-        self.task.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        self.ended().await
     }
 
     /// Returns when the server ended by itself, which it should not.
@@ -44,19 +43,25 @@ impl HttpServer {
     }
 }
 
+/// Who forgets to stop it stops it at once.
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
+
 /// Serves all routes at the configured address.
-pub fn start(registry: Registry, metrics: Metrics) -> io::Result<HttpServer> {
+pub fn start(registry: Registry) -> io::Result<HttpServer> {
     let config = registry.config().clone();
     let limits = &config.limits;
     let workers = match config.http.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         workers => workers,
     };
-    let (registry, metrics) = (web::Data::new(registry), web::Data::new(metrics));
+    let registry = web::Data::new(registry);
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .app_data(registry.clone())
-            .app_data(metrics.clone())
             .configure(|app| add_routes(app, super::routes()))
             .default_service(web::to(no_such_address))
             .wrap(from_fn(request::watched))
@@ -104,7 +109,7 @@ async fn no_such_address(request: HttpRequest) -> Result<HttpResponse, ApiError>
 }
 
 fn no_such_method(request: &HttpRequest, allow: &str) -> HttpResponse {
-    let detail = format!("`{}` is no method of this address: {allow} are", request.method());
+    let detail = format!("`{}` is no method of this address; these are: {allow}", request.method());
     let mut answer = ApiError::new(ProblemKind::MethodNotAllowed, detail).error_response();
     if let Ok(allow) = allow.parse() {
         answer.headers_mut().insert(actix_web::http::header::ALLOW, allow);

@@ -12,9 +12,10 @@ use larder_schema::api::HolderKind;
 use larder_schema::{Blake3, BuildName, Checksum, Platform, ProductName, Sha256};
 
 use super::Registry;
+use super::lookup::LookupError;
 use crate::access::{Caller, Denied, Permission};
 use crate::blobs;
-use crate::catalog::{self, StoredArchive, StoredBuild};
+use crate::catalog::{self, StoredArchive};
 
 /// How many holders of an archive are asked for at once.
 const HOLDERS: usize = 100;
@@ -28,26 +29,9 @@ pub enum FetchError {
     /// No build that the caller may read names such an archive.
     #[error("no build here has the archive {0}")]
     Unknown(Checksum),
-    /// There is no such build.
-    #[error("there is no build {product}@{build}{}", for_platform(.platform.as_ref()))]
-    NoBuild {
-        /// The product.
-        product: ProductName,
-        /// The build.
-        build: BuildName,
-        /// The platform that was asked for.
-        platform: Option<Platform>,
-    },
-    /// The build is there for several platforms and none was asked for.
-    #[error("{product}@{build} is there for several platforms: name one with `platform=`")]
-    SeveralPlatforms {
-        /// The product.
-        product: ProductName,
-        /// The build.
-        build: BuildName,
-        /// The platforms.
-        platforms: Vec<Platform>,
-    },
+    /// The build cannot be looked up.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// The build has no archive: a metapackage.
     #[error("{product}@{build} has no archive: it only names what it depends on")]
     NoArchive {
@@ -72,10 +56,6 @@ pub enum FetchError {
     /// The blob store failed.
     #[error("could not read the archive")]
     Blobs(#[from] blobs::Error),
-}
-
-fn for_platform(platform: Option<&Platform>) -> String {
-    platform.map(|platform| format!(" for {platform}")).unwrap_or_default()
 }
 
 /// An archive that may be read, whose bytes were there a moment ago.
@@ -121,9 +101,7 @@ impl Registry {
         build: &BuildName,
         platform: Option<&Platform>,
     ) -> Result<Found, FetchError> {
-        caller.demand(Permission::Read(product))?;
-        let builds = self.inner.catalog.build(product, build).await?;
-        let stored = one_platform(product, build, platform, builds)?;
+        let stored = self.build(caller, product, build, platform).await?;
         let Some(archive) = stored.build.archive else {
             let (product, build) = (product.clone(), build.clone());
             return Err(FetchError::NoArchive { product, build });
@@ -184,24 +162,6 @@ impl Registry {
             Err(FetchError::Damaged { sha256, expected, found })
         }
     }
-}
-
-/// The one build that is meant.
-fn one_platform(
-    product: &ProductName,
-    build: &BuildName,
-    platform: Option<&Platform>,
-    mut builds: Vec<StoredBuild>,
-) -> Result<StoredBuild, FetchError> {
-    if let Some(platform) = platform {
-        builds.retain(|stored| stored.build.platform == *platform);
-    }
-    let (product, build) = (product.clone(), build.clone());
-    if builds.len() > 1 {
-        let platforms = builds.into_iter().map(|stored| stored.build.platform).collect();
-        return Err(FetchError::SeveralPlatforms { product, build, platforms });
-    }
-    builds.pop().ok_or(FetchError::NoBuild { product, build, platform: platform.cloned() })
 }
 
 /// Hashes what goes through, and holds the last part back until the sum is right.

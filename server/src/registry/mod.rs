@@ -13,12 +13,15 @@ pub mod publish;
 pub mod tokens;
 pub mod upload;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::blobs::Blobs;
-use crate::catalog::Catalog;
+use crate::access::{self, Caller};
+use crate::blobs::{self, Blobs};
+use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::telemetry::Metrics;
 
 /// What the server can do, for whoever asks.
 #[derive(Clone)]
@@ -26,33 +29,86 @@ pub struct Registry {
     inner: Arc<Inner>,
 }
 
+/// What a registry is put together from.
+pub struct Parts {
+    /// What is known of all bytes.
+    pub catalog: Arc<dyn Catalog>,
+    /// Where bytes are.
+    pub blobs: Blobs,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub config: Config,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where bytes stay while they come in; on the file system of the blobs.
+    pub staging: PathBuf,
+    /// The text of the token that counts as an admin's as long as this process lives.
+    pub control: String,
+}
+
 struct Inner {
     catalog: Arc<dyn Catalog>,
     blobs: Blobs,
     clock: Arc<dyn Clock>,
     config: Config,
-    /// The token of subcommands that work through this process; it dies with it.
+    metrics: Metrics,
+    uploads: upload::Uploads,
     control: String,
     /// Held while journal entries go to the blob store, so that one flush serves all who wait.
     journal: tokio::sync::Mutex<()>,
 }
 
+/// Why the registry cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The catalog does not answer.
+    #[error("the catalog does not answer")]
+    Catalog(#[from] catalog::Error),
+    /// The blob store does not answer.
+    #[error("the blob store does not answer")]
+    Blobs(#[from] blobs::Error),
+}
+
 impl Registry {
-    /// Puts the parts together; `control` is the text of the token that counts as an admin's as
-    /// long as this process lives.
-    pub fn new(
-        catalog: Arc<dyn Catalog>,
-        blobs: Blobs,
-        clock: Arc<dyn Clock>,
-        config: Config,
-        control: String,
-    ) -> Self {
+    /// Puts the parts together; work that must outlive a request goes on in the runtime of whoever
+    /// calls this.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
+        let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let journal = tokio::sync::Mutex::new(());
-        Self { inner: Arc::new(Inner { catalog, blobs, clock, config, control, journal }) }
+        let inner = Inner { catalog, blobs, clock, config, metrics, uploads, control, journal };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The text of the token of those who work through this process.
+    pub(crate) fn control(&self) -> &str {
+        &self.inner.control
+    }
+
+    /// Whoever works in this process, and not through a request.
+    pub(crate) fn owner(&self) -> Caller {
+        Caller::control(access::hash_of(&self.inner.control))
+    }
+
+    /// Answers when catalog and blob store do.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        self.inner.catalog.ready().await?;
+        Ok(self.inner.blobs.ready().await?)
+    }
+
+    /// Waits until no upload is being written or completed.
+    pub(crate) async fn idle(&self) {
+        self.inner.uploads.idle().await;
     }
 }

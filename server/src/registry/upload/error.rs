@@ -138,9 +138,6 @@ pub struct ArchiveRefused {
 
 impl From<io::Error> for UploadError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
-            _ => Self::Io(error),
-        }
+        if blobs::is_full(error.kind()) { Self::DiskFull } else { Self::Io(error) }
     }
 }

@@ -1,0 +1,149 @@
+//! The last byte is there: compare, read as hostile, keep, record.
+//!
+//! The order is for a process that may die between any two lines: the archive's bytes are durable
+//! before its row, and the upload's own row and file go last, so that what was cut is done again.
+
+use std::io::BufReader;
+
+use larder_schema::archive::{self, ArchiveError, ArchiveFormat, Index, NoSink};
+use larder_schema::{Checksum, Sums};
+use tracing::{Instrument as _, info, warn};
+
+use super::staging::{Gate, blocking};
+use super::{ArchiveRefused, Standing, UploadError};
+use crate::catalog::{StoredArchive, Upload};
+use crate::registry::Registry;
+
+/// Bytes that are read ahead of the archive reader.
+const READ_AHEAD: usize = 256 * 1024;
+
+impl Registry {
+    /// Completes an upload whose bytes are all there, and goes on doing so when the asker is gone.
+    pub(super) async fn complete_in_background(
+        &self,
+        upload: Upload,
+        mut gate: Gate,
+    ) -> Result<Standing, UploadError> {
+        let registry = self.clone();
+        let work = async move {
+            *gate = Some(registry.hashes(&upload, &mut gate).await?);
+            registry.complete(upload, gate).await
+        };
+        let task = self.inner.uploads.runtime.spawn(work.in_current_span());
+        task.await.unwrap_or(Err(UploadError::Stopped))
+    }
+
+    /// Keeps the archive that `upload` brought, or throws the upload away.
+    ///
+    /// Trouble of the machine leaves it as it is: the next request tries again.
+    pub(super) async fn complete(
+        &self,
+        upload: Upload,
+        mut gate: Gate,
+    ) -> Result<Standing, UploadError> {
+        let sums = self.hashes(&upload, &mut gate).await?.finish();
+        match self.keep(&upload, &sums).await {
+            Ok(()) => {
+                self.inner.uploads.remember(&upload);
+                self.forget(&upload, gate).await?;
+                Ok(Standing { offset: upload.length, ..Standing::of(&upload) })
+            }
+            Err(error @ (UploadError::WrongSum { .. } | UploadError::Refused(_))) => {
+                info!(upload = upload.id, "an upload was refused: {error}");
+                self.forget(&upload, gate).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn keep(&self, upload: &Upload, sums: &Sums) -> Result<(), UploadError> {
+        let found = sums.sha256;
+        if let Some(promised) = upload.sha256.filter(|promised| *promised != found) {
+            self.inner.metrics.archive("wrong_sum");
+            return Err(UploadError::WrongSum { promised, found });
+        }
+        if self.is_kept(upload, sums).await? {
+            self.inner.metrics.archive("known");
+            return Ok(());
+        }
+        let index = self.index(upload).await?;
+        self.record(upload, sums, &index).await?;
+        self.inner.metrics.archive("stored");
+        let size_bytes = sums.size;
+        info!(checksum = %Checksum::Sha256(found), size_bytes, "keeps `{}`", upload.filename);
+        Ok(())
+    }
+
+    /// Whether the archive is there already. Bytes that the disk has lost since are put back.
+    async fn is_kept(&self, upload: &Upload, sums: &Sums) -> Result<bool, UploadError> {
+        let checksum = Checksum::Sha256(sums.sha256);
+        let Some(known) = self.inner.catalog.archive(&checksum).await? else { return Ok(false) };
+        if self.inner.blobs.size(&known.key).await? != Some(sums.size) {
+            warn!(%checksum, "the bytes of a known archive were gone; puts them back");
+            let staged = self.inner.uploads.path(&upload.id);
+            self.inner.blobs.restore(&known.key, &staged, sums).await?;
+        }
+        Ok(true)
+    }
+
+    /// Reads the archive from its first byte to its last.
+    async fn index(&self, upload: &Upload) -> Result<Index, UploadError> {
+        let permit = self.inner.uploads.index.acquire().await;
+        let _permit = permit.map_err(|_| UploadError::Stopped)?;
+        let (path, filename) = (self.inner.uploads.path(&upload.id), upload.filename.clone());
+        let limits = self.inner.config.limits.archive();
+        let read = blocking(move || {
+            let unknown = || UploadError::Format { filename: filename.clone() };
+            let format = ArchiveFormat::of_name(&filename).ok_or_else(unknown)?;
+            let source = BufReader::with_capacity(READ_AHEAD, std::fs::File::open(path)?);
+            archive::read(source, format, &limits, &mut NoSink)
+                .map_err(|error| to_refusal(error, filename))
+        });
+        let read = read.await;
+        if matches!(read, Err(UploadError::Refused(_))) {
+            self.inner.metrics.archive("refused");
+        }
+        read
+    }
+
+    async fn record(&self, upload: &Upload, sums: &Sums, index: &Index) -> Result<(), UploadError> {
+        let filename = upload.filename.clone();
+        let format = ArchiveFormat::of_name(&filename).ok_or(UploadError::Format { filename })?;
+        let staged = self.inner.uploads.path(&upload.id);
+        let key = self.inner.blobs.adopt(&staged, sums).await?;
+        let archive = StoredArchive {
+            sums: *sums,
+            format,
+            key: key.clone(),
+            tree: index.tree,
+            tar_sha256: index.tar_sha256,
+            unpacked_bytes: index.unpacked_bytes,
+        };
+        let recorded = self.inner.catalog.record_archive(&archive, index).await;
+        if !self.is_named(&archive, recorded.as_ref().ok()).await
+            && let Err(error) = self.inner.blobs.delete(&key).await
+        {
+            warn!(error = &error as &dyn std::error::Error, "could not remove a second copy");
+        }
+        recorded.map(|_| ()).map_err(UploadError::from)
+    }
+
+    /// Whether the row names these very bytes, or may: somebody else may have brought the same
+    /// meanwhile, and after an error only a look tells. Bytes too many harm less than bytes too few.
+    async fn is_named(&self, archive: &StoredArchive, recorded: Option<&StoredArchive>) -> bool {
+        if let Some(recorded) = recorded {
+            return recorded.key == archive.key;
+        }
+        let known = self.inner.catalog.archive(&Checksum::Sha256(archive.sums.sha256)).await;
+        known.map_or(true, |known| known.is_some_and(|known| known.key == archive.key))
+    }
+}
+
+/// A refusal, unless the machine is to blame.
+fn to_refusal(error: ArchiveError, filename: String) -> UploadError {
+    if matches!(error, ArchiveError::Io(_) | ArchiveError::Sink(_)) {
+        return UploadError::Read(error);
+    }
+    UploadError::Refused(ArchiveRefused { filename, source: error })
+}
