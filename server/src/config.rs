@@ -147,3 +147,16 @@ impl Config {
         self.access.read == Readers::Public
     }
 }
+
+impl Overrides {
+    /// What the environment says.
+    pub fn from_environment() -> Self {
+        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            listen: read("LARDER_LISTEN"),
+            data: read("LARDER_DATA").map(PathBuf::from),
+            database: read("LARDER_DATABASE"),
+            blobs: read("LARDER_BLOBS"),
+        }
+    }
+}

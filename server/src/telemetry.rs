@@ -32,8 +32,8 @@ pub enum LogError {
 
 /// Sends the log to standard error, for the whole process.
 pub fn start_log(log: &Log) -> Result<(), LogError> {
-    // What the HTTP library says of its own starting and stopping, we say in our own words.
-    let filter = EnvFilter::try_new(format!("actix_server=warn,{}", log.level))
+    // What the HTTP library says of its starting, stopping and cut answers, we say ourselves.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{}", log.level))
         .map_err(|source| LogError::Level { level: log.level.clone(), source })?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -41,17 +41,6 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// What the environment says.
-    pub fn from_environment() -> Self {
-        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self {
-            listen: read("LARDER_LISTEN"),
-            data: read("LARDER_DATA").map(PathBuf::from),
-            database: read("LARDER_DATABASE"),
-            blobs: read("LARDER_BLOBS"),
-        }
-    }
-
     /// `self`, and where it says nothing, `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {

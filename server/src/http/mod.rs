@@ -39,3 +39,6 @@ pub fn routes() -> Vec<Route> {
 pub fn openapi() -> serde_json::Value {
     openapi::describe(&routes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,15 +121,22 @@ impl Registry {
             unpacked_bytes: index.unpacked_bytes,
         };
         let recorded = self.inner.catalog.record_archive(&archive, index).await;
-        let is_ours = recorded.as_ref().is_ok_and(|recorded| recorded.key == key);
-        if recorded.is_ok() && !is_ours {
-            // Somebody else brought the same bytes meanwhile. After an error nobody knows whether
-            // the row is there, and bytes too many harm less than bytes too few.
-            if let Err(error) = self.inner.blobs.delete(&key).await {
-                warn!(error = &error as &dyn std::error::Error, "could not remove a second copy");
-            }
+        if !self.is_named(&archive, recorded.as_ref().ok()).await
+            && let Err(error) = self.inner.blobs.delete(&key).await
+        {
+            warn!(error = &error as &dyn std::error::Error, "could not remove a second copy");
         }
         recorded.map(|_| ()).map_err(UploadError::from)
+    }
+
+    /// Whether the row names these very bytes, or may: somebody else may have brought the same
+    /// meanwhile, and after an error only a look tells. Bytes too many harm less than bytes too few.
+    async fn is_named(&self, archive: &StoredArchive, recorded: Option<&StoredArchive>) -> bool {
+        if let Some(recorded) = recorded {
+            return recorded.key == archive.key;
+        }
+        let known = self.inner.catalog.archive(&Checksum::Sha256(archive.sums.sha256)).await;
+        known.map_or(true, |known| known.is_some_and(|known| known.key == archive.key))
     }
 }
 

@@ -14,13 +14,13 @@ use futures_util::{Stream, StreamExt as _};
 use larder_schema::Hasher;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, warn};
 
 use super::part_sum::PartHasher;
 use super::staging::{Gate, Slot, blocking};
 use super::{PartSum, Standing, UploadError};
 use crate::access::Caller;
-use crate::catalog::Upload;
+use crate::catalog::{self, Upload};
 use crate::registry::Registry;
 
 /// Parts of a body that wait to be written: with their size, the memory that an upload takes.
@@ -113,16 +113,33 @@ impl Registry {
         let taken = self.write_all(&mut upload, staged, sum, parts).await;
         *gate = Some(taken.hasher);
         if let Some(fault) = taken.fault {
-            if let UploadError::Io(_) = fault {
-                // What the disk holds after a failed write or sync is anybody's guess.
-                self.forget(&upload, gate).await?;
-            }
-            return Err(fault);
+            return Err(self.after_fault(upload, gate, fault).await);
         }
         if upload.offset < upload.length {
             return Ok(Standing::of(&upload));
         }
         self.complete(upload, gate).await
+    }
+
+    /// Leaves an upload so that it can go on where its row says, if it can go on at all.
+    async fn after_fault(&self, upload: Upload, mut gate: Gate, fault: UploadError) -> UploadError {
+        let (path, offset) = (self.inner.uploads.path(&upload.id), upload.offset);
+        let is_full =
+            matches!(fault, UploadError::DiskFull | UploadError::Catalog(catalog::Error::DiskFull));
+        let left = if is_full {
+            // The bytes that were not counted are what others lack: the catalog cannot write.
+            *gate = None;
+            blocking(move || Ok(File::options().write(true).open(path)?.set_len(offset)?)).await
+        } else if matches!(fault, UploadError::Io(_)) {
+            // What the disk holds after a failed write or sync is anybody's guess.
+            self.forget(&upload, gate).await
+        } else {
+            Ok(())
+        };
+        if let Err(error) = left {
+            warn!(error = &error as &dyn std::error::Error, "could not put an upload in order");
+        }
+        fault
     }
 
     /// Writes until the body ends; what is kept is synced and in the row when this returns.
