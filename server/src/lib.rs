@@ -204,7 +204,11 @@ impl Running {
             warn!("an upload was still being completed; the next start goes on with it");
         }
         let control = folder.control();
-        drop(registry);
+        // Threads of the server and the task that sweeps hold it a moment longer; until the catalog
+        // is closed the lock on its folder is not let go.
+        if tokio::time::timeout(most, registry.closed()).await.is_err() {
+            warn!("somebody still holds the registry; the catalog is closed when the process ends");
+        }
         blocking_io(move || std::fs::remove_file(control)).await?;
         info!("stopped");
         stopped

@@ -57,6 +57,8 @@ struct Inner {
     control: String,
     /// Held while journal entries go to the blob store, so that one flush serves all who wait.
     journal: tokio::sync::Mutex<()>,
+    /// Dropped with the last holder, and last: the catalog is closed by then.
+    closing: tokio::sync::watch::Sender<()>,
 }
 
 /// Why the registry cannot serve.
@@ -77,7 +79,9 @@ impl Registry {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let journal = tokio::sync::Mutex::new(());
-        let inner = Inner { catalog, blobs, clock, config, metrics, uploads, control, journal };
+        let closing = tokio::sync::watch::Sender::new(());
+        let inner =
+            Inner { catalog, blobs, clock, config, metrics, uploads, control, journal, closing };
         Self { inner: Arc::new(inner) }
     }
 
@@ -110,5 +114,13 @@ impl Registry {
     /// Waits until no upload is being written or completed.
     pub(crate) async fn idle(&self) {
         self.inner.uploads.idle().await;
+    }
+
+    /// Lets the registry go, and waits until all others who hold it have: then its catalog is
+    /// closed.
+    pub(crate) async fn closed(self) {
+        let mut closing = self.inner.closing.subscribe();
+        drop(self);
+        while closing.changed().await.is_ok() {}
     }
 }
