@@ -451,7 +451,7 @@ pub trait Catalog: Send + Sync + 'static {
     /// The builds with these keys, in their order; none where there is none.
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
 
-    /// Distributions whose name has `query` in it, by name, the last published first.
+    /// Distributions whose name has `query` in it and is `name`, the last published first.
     async fn distributions(
         &self,
         query: Option<&str>,
