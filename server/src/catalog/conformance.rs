@@ -415,7 +415,7 @@ async fn a_replayed_journal_gives_the_same_answers(first: &dyn Catalog, second: 
 
     second.record_archive(&stored, &index).await.unwrap();
     for row in first.journal(1, 10).await.unwrap() {
-        second.replay(&serde_json::from_str(&row.document).unwrap()).await.unwrap();
+        second.replay(&serde_json::from_str(&row.document).unwrap(), &row).await.unwrap();
     }
 
     let name = "lsst_distrib".parse().unwrap();

@@ -486,8 +486,9 @@ pub trait Catalog: Send + Sync + 'static {
     async fn journal(&self, from: u64, limit: usize) -> Result<Vec<JournalRow>, Error>;
     /// The number of the last journal entry, 0 when there is none, and its digest.
     async fn journal_head(&self) -> Result<(u64, Option<Digest>), Error>;
-    /// Does again what a journal entry says; its archives must have been recorded.
-    async fn replay(&self, entry: &JournalEntry) -> Result<(), Error>;
+    /// Does again what a journal entry says, and keeps its document byte for byte; its archives
+    /// must have been recorded.
+    async fn replay(&self, entry: &JournalEntry, row: &JournalRow) -> Result<(), Error>;
 
     /// What the engine itself finds wrong with its files and between its tables.
     async fn check(&self) -> Result<Vec<CheckFault>, Error>;

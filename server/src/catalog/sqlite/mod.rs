@@ -434,9 +434,9 @@ impl Catalog for Sqlite {
         self.read(journal::head).await
     }
 
-    async fn replay(&self, entry: &JournalEntry) -> Result<(), Error> {
-        let entry = entry.clone();
-        let done = self.write(move |db| journal::replay(db, &entry)).await?;
+    async fn replay(&self, entry: &JournalEntry, row: &JournalRow) -> Result<(), Error> {
+        let (entry, row) = (entry.clone(), row.clone());
+        let done = self.write(move |db| journal::replay(db, &entry, &row)).await?;
         done.map_err(|refusal| Error::Unreadable {
             what: "a journal entry".to_owned(),
             source: Box::new(refusal),
