@@ -330,6 +330,8 @@ async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
     let stored = catalog.builds_by_key(&[afw.0.key()]).await.unwrap().remove(0).unwrap();
     assert_eq!(stored.withdrawn.unwrap().as_str(), "wrong flags");
     assert_eq!(catalog.statements(&afw.1).await.unwrap()[0].said, said);
+    assert_eq!(catalog.names_of(&afw.1).await.unwrap(), [afw.0.product]);
+    assert!(catalog.names_of(&Digest::of(b"nothing")).await.unwrap().is_empty());
 }
 
 async fn tokens_are_kept_found_and_revoked(catalog: &dyn Catalog) {

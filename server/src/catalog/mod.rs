@@ -423,6 +423,8 @@ pub trait Catalog: Send + Sync + 'static {
         said: &larder_schema::api::StatementRequest,
         act: &Act,
     ) -> Result<Statement, Error>;
+    /// The products of the builds, and the names of the distributions, that have this digest.
+    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error>;
     /// What was said about a digest, in the order of saying.
     async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error>;
 

@@ -86,6 +86,12 @@ pub enum PublishError {
         /// What it is said to come from.
         from: Digest,
     },
+    /// A statement is about something that is not there.
+    #[error("there is no build and no distribution with the digest {subject} here")]
+    NoSubject {
+        /// The digest.
+        subject: Digest,
+    },
     /// The catalog refused.
     #[error(transparent)]
     Refused(Box<Refusal>),

@@ -333,6 +333,11 @@ impl Catalog for Sqlite {
         self.change(move |db| record::state(db, &said, &act)).await
     }
 
+    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error> {
+        let subject = *subject;
+        self.read(move |db| lookup::names_of(db, &subject)).await
+    }
+
     async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error> {
         let subject = *subject;
         self.read(move |db| lookup::statements(db, &subject)).await
