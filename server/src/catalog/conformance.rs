@@ -165,6 +165,27 @@ async fn an_archive_is_kept_once_with_its_index(catalog: &dyn Catalog) {
     assert!(catalog.is_named(&sha256).await.unwrap());
 }
 
+async fn bytes_in_another_format_are_kept_until_a_build_names_them(catalog: &dyn Catalog) {
+    let (zip, of_zip) = archive("afw", &[("a.data/scripts/x", b"one")]);
+    let (wheel, of_wheel) = archive("afw", &[("bin/x", b"one")]);
+    let wheel =
+        StoredArchive { format: ArchiveFormat::Wheel, key: "archives/second".to_owned(), ..wheel };
+    catalog.record_archive(&zip, &of_zip).await.unwrap();
+
+    let second = catalog.record_archive(&wheel, &of_wheel).await.unwrap();
+
+    assert_eq!(second, StoredArchive { key: zip.key.clone(), ..wheel.clone() });
+    assert_eq!(catalog.contents(&zip.sums.sha256, None, 9).await.unwrap(), of_wheel.entries);
+    let (mut of_before, digest) = build("afw", "1.0.0-b1", Some(&zip));
+    of_before.tree = Some(zip.tree);
+    let refused = catalog.record(&publication(&[(of_before, digest)]), &act()).await.unwrap();
+    assert!(matches!(refused, Err(Refusal::ArchivesMissing { .. })), "it has another tree now");
+    let afw = build("afw", "1.0.0-b1", Some(&wheel));
+    catalog.record(&publication(&[afw]), &act()).await.unwrap().unwrap();
+    assert_eq!(catalog.record_archive(&zip, &of_zip).await.unwrap(), second);
+    assert_eq!(catalog.contents(&zip.sums.sha256, None, 9).await.unwrap(), of_wheel.entries);
+}
+
 async fn a_tag_moves_only_from_where_it_is_expected(catalog: &dyn Catalog) {
     publish_version(catalog, "1.0.0").await;
     publish_version(catalog, "2.0.0").await;
@@ -487,6 +508,7 @@ promises!(
     builds_without_their_archive_are_refused,
     twins_are_refused_unless_they_are_allowed,
     an_archive_is_kept_once_with_its_index,
+    bytes_in_another_format_are_kept_until_a_build_names_them,
     a_tag_moves_only_from_where_it_is_expected,
     a_label_is_never_a_tag_and_a_version,
     distributions_are_found_by_version_tag_and_digest,

@@ -376,7 +376,8 @@ pub trait Catalog: Send + Sync + 'static {
     /// All uploads that began and have not ended.
     async fn uploads(&self) -> Result<Vec<Upload>, Error>;
 
-    /// Keeps an archive with its index; what is there already stays as it is and is returned.
+    /// Keeps an archive with its index; what is there already stays as it is and is returned, unless
+    /// it is there in another format and no build names it: then this is what it is from now on.
     async fn record_archive(
         &self,
         archive: &StoredArchive,
