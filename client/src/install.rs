@@ -139,7 +139,7 @@ impl Installer<'_> {
         let (mut found, mut records, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for target in targets {
             let one = lookup::distribution(remote, target, &platform).await?;
-            warnings.extend(one.answer.withdrawn.iter().map(|withdrawn| {
+            warnings.extend(one.answer.about.withdrawn.iter().map(|withdrawn| {
                 format!("`{}` was withdrawn: {}", withdrawn.key, withdrawn.reason)
             }));
             found.push((target.to_string(), one.distribution));

@@ -84,6 +84,16 @@ pub enum Context {
     Operations,
 }
 
+impl std::fmt::Display for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Development => "development",
+            Self::Test => "test",
+            Self::Operations => "operations",
+        })
+    }
+}
+
 impl Context {
     /// Whether a package of `role` may be in an environment for this context.
     pub fn admits(self, role: Role) -> bool {
@@ -236,7 +246,7 @@ pub enum DistributionFault {
         product: ProductName,
     },
     /// A role that a promised context does not admit.
-    #[error("`{product}` is a {role:?} package, which {context:?} does not admit")]
+    #[error("`{product}` is a {role} package, which the context `{context}` does not admit")]
     RoleRefused {
         /// The product.
         product: ProductName,

@@ -183,6 +183,19 @@ pub enum Role {
     Data,
 }
 
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Runtime => "runtime",
+            Self::Build => "build",
+            Self::Debug => "debug",
+            Self::Test => "test",
+            Self::Doc => "doc",
+            Self::Data => "data",
+        })
+    }
+}
+
 /// Where the source of a build is: a revision of a repository, or a file with its checksum.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -288,7 +301,7 @@ pub enum Abi {
 }
 
 /// What a build does to an environment variable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Variable {
@@ -299,6 +312,27 @@ pub enum Variable {
         /// The text.
         set: Text,
     },
+}
+
+impl<'de> Deserialize<'de> for Variable {
+    /// By hand, so that what is wrong is told: an untagged enum only says that nothing fits.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        match Value::deserialize(deserializer)? {
+            Value::Array(paths) => {
+                let paths: Result<_, _> = paths.into_iter().map(serde_json::from_value).collect();
+                Ok(Self::Prepend(paths.map_err(D::Error::custom)?))
+            }
+            Value::Object(mut fields) if fields.len() == 1 && fields.contains_key("set") => {
+                let text = fields.remove("set").unwrap_or_default();
+                Ok(Self::Set { set: serde_json::from_value(text).map_err(D::Error::custom)? })
+            }
+            _ => Err(D::Error::custom(
+                "a variable is a list of paths inside the build, such as `[\"bin\"]`, or \
+                 `{\"set\": \"text\"}`",
+            )),
+        }
+    }
 }
 
 /// A folder inside a build: `.` for its root, or a path.

@@ -3,8 +3,14 @@
 
 mod architecture;
 mod blobs;
+mod distributions;
 mod hostile;
+mod identify;
+mod lists;
 mod publish;
+mod recovery;
+mod roles;
 mod stopping;
+mod tags;
 mod tokens;
 mod uploads;

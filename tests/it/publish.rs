@@ -361,6 +361,8 @@ async fn what_cannot_be_read_is_refused_with_the_value_and_the_way_out() {
         record("license", json!("do what you like")),
         record("variables", json!({"LD_PRELOAD": ["lib"]})),
         record("variables", json!({"PATH": ["../../bin"]})),
+        record("variables", json!({"PATH": "bin"})),
+        record("variables", json!({"PATH": {"set": "two\nlines"}})),
         record("scripts", json!({"run": "os; rm"})),
         record("summary", json!("two\nlines")),
         record("source", json!({"repository": "file:///etc", "revision": "0".repeat(40)})),

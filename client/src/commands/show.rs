@@ -62,7 +62,7 @@ async fn show_build(
 fn describe(answer: &BuildAnswer) -> String {
     let build = &answer.build;
     let mut rows = vec![("build", format!("{}@{}", build.product, build.name()))];
-    rows.extend(answer.withdrawn.iter().map(|reason| ("WITHDRAWN", reason.to_string())));
+    rows.extend(answer.about.withdrawn.iter().map(|reason| ("WITHDRAWN", reason.to_string())));
     rows.push(("platform", build.platform.to_string()));
     rows.push(("record", answer.digest.to_string()));
     rows.extend(build.summary.iter().map(|text| ("summary", text.to_string())));
@@ -133,7 +133,7 @@ async fn show_product(
         for answer in &builds {
             let build = &answer.build;
             let at = build.published.as_ref().map_or("-".to_owned(), |p| p.at.to_string());
-            let withdrawn = if answer.withdrawn.is_some() { "withdrawn" } else { "" };
+            let withdrawn = if answer.about.withdrawn.is_some() { "withdrawn" } else { "" };
             table.row([
                 build.name().to_string(),
                 build.platform.to_string(),

@@ -1,7 +1,7 @@
 //! Identifying: what has this checksum, from which build, in which distribution?
 
 use larder_schema::Checksum;
-use larder_schema::api::{Holder, IdentifyAnswer, IdentifyRequest, MAX_HOLDERS, MoreHolders, Page};
+use larder_schema::api::{Holder, IdentifyAnswer, IdentifyRequest, MAX_HOLDERS, MoreHolders};
 
 use super::Registry;
 use super::lookup::LookupError;
@@ -42,16 +42,14 @@ impl Registry {
         checksum: &Checksum,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<(IdentifyAnswer, Page<Holder>), LookupError> {
+    ) -> Result<IdentifyAnswer, LookupError> {
         caller.demand_reader()?;
         let most = limit.min(MAX_HOLDERS);
         let holders = self.inner.catalog.holders_after(checksum, cursor, most).await?;
-        let next = holders.next.clone();
         let mut answer =
             IdentifyAnswer { found: Vec::new(), unknown: Vec::new(), more: Vec::new() };
         tell(&mut answer, caller, *checksum, holders);
-        let page = Page { items: answer.found.clone(), next };
-        Ok((answer, page))
+        Ok(answer)
     }
 }
 

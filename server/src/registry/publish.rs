@@ -232,8 +232,8 @@ impl Registry {
         for (entry, stored) in document.builds.iter_mut().zip(&listed) {
             let known = Listed::of(&stored.build)?;
             if let Some(field) = entry.contradiction(&known) {
-                let known = format!("{known:?}");
-                return Err(contradiction(&stored.build, field, &format!("{entry:?}"), &known));
+                let (given, known) = (shown(entry, field)?, shown(&known, field)?);
+                return Err(contradiction(&stored.build, field, &given, &known));
             }
             *entry = known;
             if let Some(reason) = &stored.withdrawn {
@@ -330,6 +330,12 @@ fn contradiction(
 ) -> PublishError {
     let (given, known) = (given.to_string(), known.to_string());
     PublishError::Contradiction { key: Box::new(build.key()), field, given, known }
+}
+
+/// A field of what a distribution lists, as its document has it.
+fn shown(listed: &Listed, field: &str) -> Result<String, PublishError> {
+    let document = serde_json::to_value(listed).map_err(CanonicalError::from)?;
+    Ok(document[field].as_str().map_or_else(|| document[field].to_string(), str::to_owned))
 }
 
 /// The record with what the bytes say; refused where it says something else.
