@@ -197,7 +197,7 @@ impl From<UploadError> for ApiError {
                 .with("promised", promised)
                 .with("found", found),
             UploadError::OtherFormat { known, .. } => {
-                Self::told(ProblemKind::Conflict, &error).with("format", known)
+                Self::told(ProblemKind::Contradiction, &error).with("format", known)
             }
             UploadError::DiskFull => Self::ours(ProblemKind::DiskFull, &error),
             UploadError::Stopped => Self::ours(ProblemKind::Unavailable, &error),
