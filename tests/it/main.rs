@@ -3,11 +3,13 @@
 
 mod architecture;
 mod blobs;
+mod crash;
 mod distributions;
 mod hostile;
 mod identify;
 mod lists;
 mod publish;
+mod real;
 mod recovery;
 mod roles;
 mod stopping;
