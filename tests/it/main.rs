@@ -3,10 +3,13 @@
 
 mod architecture;
 mod blobs;
+mod client;
 mod crash;
+mod disk;
 mod distributions;
 mod hostile;
 mod identify;
+mod large;
 mod lists;
 mod publish;
 mod real;
