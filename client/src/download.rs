@@ -3,6 +3,9 @@
 //! A part lies in the store under the archive's checksum and is locked while somebody works on it,
 //! so that two installers fetch an archive once.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;

@@ -13,6 +13,7 @@
 //!     pycache/              Python's bytecode, which must not be in the trees
 //! ```
 
+mod error;
 mod generation;
 mod launcher;
 mod shell;
@@ -24,8 +25,9 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use larder_schema::{ProductName, TreeChecksum};
+use larder_schema::TreeChecksum;
 
+pub use error::Error;
 pub(crate) use generation::write_launcher;
 pub use generation::{Generation, Made};
 pub use launcher::launcher;
@@ -34,7 +36,7 @@ pub use variables::{Change, Setting, can_be_listed, settings};
 
 use crate::durable::sync_folder;
 use crate::kernel_lock::{Held, Mode};
-use crate::lock::{self, Lock};
+use crate::lock::Lock;
 
 /// A folder that larder made and may change.
 #[derive(Clone, Debug)]
@@ -46,74 +48,6 @@ pub struct Environment {
 #[derive(Debug)]
 pub struct Changing {
     _lock: Held,
-}
-
-/// An environment cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is nothing.
-    #[error("there is no environment in `{}`", .path.display())]
-    Absent {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// There is something else.
-    #[error("`{}` holds something else than an environment; it is left as it is", .path.display())]
-    NotOne {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Its path cannot be part of a `PATH`.
-    #[error("`{}` cannot be part of a PATH: it has a colon, a control character or no UTF-8 in it", .path.display())]
-    Unlistable {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Nothing was installed in it yet.
-    #[error("nothing is installed in `{}`", .path.display())]
-    Empty {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// `current` points to nothing that larder made.
-    #[error("`{}` does not point to a generation", .path.display())]
-    Current {
-        /// The link.
-        path: PathBuf,
-    },
-    /// Two builds have a script of one name.
-    #[error("`{first}` and `{second}` both have a script `{script}`")]
-    TwoScripts {
-        /// The script.
-        script: String,
-        /// One product.
-        first: ProductName,
-        /// The other.
-        second: ProductName,
-    },
-    /// Its lock is not good.
-    #[error(transparent)]
-    Lock(#[from] lock::Error),
-    /// A document cannot be written as JSON.
-    #[error("could not write `{}` as JSON", .path.display())]
-    Encode {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The disk.
-    #[error("could not {what} `{}`", .path.display())]
-    Disk {
-        /// What was tried.
-        what: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
 }
 
 fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -300,25 +234,6 @@ fn number(name: &str) -> Option<u64> {
     name.parse::<u64>().ok().filter(|number| number.to_string() == name)
 }
 
-impl Error {
-    /// A way out, when one is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Absent { .. } | Self::Empty { .. } => {
-                Some("make one: larder install NAME --prefix ENV".into())
-            }
-            Self::NotOne { .. } | Self::Unlistable { .. } => {
-                Some("give a new or an empty folder with `--prefix`".into())
-            }
-            Self::Current { .. }
-            | Self::TwoScripts { .. }
-            | Self::Lock(_)
-            | Self::Encode { .. }
-            | Self::Disk { .. } => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,6 +244,7 @@ mod tests {
             at: "2026-11-23T06:00:00Z".parse().unwrap(),
             by: "me".into(),
             command: "install stack".into(),
+            store: None,
             from: None,
         }
     }

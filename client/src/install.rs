@@ -3,26 +3,25 @@
 //! First everything is fetched and unpacked into the store, then a generation is made, and one
 //! rename makes it live. A failure before that leaves the environment as it was.
 
+mod error;
 mod obtain;
 
 use std::path::{Path, PathBuf};
 
-use larder_schema::canonical::CanonicalError;
+pub use error::Error;
 use larder_schema::{Context, Digest, Platform, Timestamp};
-use tokio::task::JoinError;
-
 pub use obtain::{Moved, Obtainer, Refused};
 
 use crate::durable::sync_all_of;
 use crate::environment::{self, Environment, Generation, Made};
-use crate::host::{Host, Unmet};
+use crate::host::Host;
 use crate::lock::Lock;
-use crate::plan::{self, Change, Conflict, Plan, Step};
+use crate::lookup;
+use crate::plan::{self, Change, Plan, Step};
 use crate::progress::Progress;
 use crate::remote::Remote;
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::target::Target;
-use crate::{download, lookup};
 
 /// What shall be installed.
 #[derive(Clone, Debug)]
@@ -44,7 +43,7 @@ pub struct Request {
     pub platform: Option<Platform>,
     /// What the environment is for.
     pub context: Option<Context>,
-    /// When, by whom and by which command; `from` is filled in.
+    /// When, by whom and by which command; the rest is filled in.
     pub made: Made,
 }
 
@@ -69,59 +68,6 @@ pub struct Installed {
     pub distributions: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
-}
-
-/// An install did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The environment.
-    #[error(transparent)]
-    Environment(#[from] environment::Error),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// What was asked for was not found.
-    #[error(transparent)]
-    Lookup(#[from] lookup::Error),
-    /// It does not fit together.
-    #[error(transparent)]
-    Conflict(#[from] Conflict),
-    /// The host is not good enough.
-    #[error("this host will not do: {}", .0.iter().map(Unmet::sentence).collect::<Vec<_>>().join("; "))]
-    Host(Vec<Unmet>),
-    /// An archive did not come.
-    #[error(transparent)]
-    Download(#[from] download::Error),
-    /// An archive cannot be used.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// Something must be fetched, and nothing may be.
-    #[error("{} archives are not in the store, and the server must not be asked: {}", .missing.len(), .missing.join(", "))]
-    Offline {
-        /// Whose archives.
-        missing: Vec<String>,
-    },
-    /// The disk could not be synced.
-    #[error("could not sync `{}`", .path.display())]
-    Sync {
-        /// What is on it.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A lock has no digest.
-    #[error(transparent)]
-    Canonical(#[from] CanonicalError),
-    /// Somebody else changes the environment again and again.
-    #[error("`{}` is changed by others all the time", .path.display())]
-    Busy {
-        /// The environment.
-        path: PathBuf,
-    },
-    /// A bug: a task panicked.
-    #[error("the install broke off")]
-    Broken(#[source] JoinError),
 }
 
 /// What an install works with.
@@ -193,7 +139,7 @@ impl Installer<'_> {
         let (mut found, mut records, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for target in targets {
             let one = lookup::distribution(remote, target, &platform).await?;
-            warnings.extend(one.answer.withdrawn.iter().map(|withdrawn| {
+            warnings.extend(one.answer.about.withdrawn.iter().map(|withdrawn| {
                 format!("`{}` was withdrawn: {}", withdrawn.key, withdrawn.reason)
             }));
             found.push((target.to_string(), one.distribution));
@@ -278,7 +224,8 @@ impl Installer<'_> {
         if number != before.map(|generation| generation.number) {
             return Ok(Switched::Overtaken(self.installed(Some(&environment))?));
         }
-        let made = Made { from: number, ..request.made.clone() };
+        let root = Some(self.store.root().to_owned());
+        let made = Made { from: number, store: root, ..request.made.clone() };
         let lock = plan.lock.clone();
         let generation = environment.make(&right, lock, made, |tree| self.store.tree(tree))?;
         self.store.register(environment.root())?;

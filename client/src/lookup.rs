@@ -161,9 +161,11 @@ async fn ask(
 fn checked(target: &Target, mut answer: DistributionAnswer) -> Result<Found, Error> {
     let document = &answer.distribution;
     let other_version = match &target.which {
-        Which::Named(version) => answer.tag.as_ref().map_or(document.version != *version, |tag| {
-            tag.tag.as_str() != version.to_string() || tag.version != document.version
-        }),
+        Which::Named(version) => {
+            answer.about.tag.as_ref().map_or(document.version != *version, |tag| {
+                tag.tag.as_str() != version.to_string() || tag.version != document.version
+            })
+        }
         Which::Exactly(digest) => answer.digest != *digest,
         Which::Current => false,
     };
@@ -174,11 +176,11 @@ fn checked(target: &Target, mut answer: DistributionAnswer) -> Result<Found, Err
         });
     }
     let contradiction = |source| Error::Contradiction { target: target.to_string(), source };
-    let records = answer.records.take().unwrap_or_default();
+    let records = answer.about.records.take().unwrap_or_default();
     check(document, answer.digest, &records).map_err(contradiction)?;
     let distribution = LockedDistribution {
         digest: answer.digest,
-        tag: answer.tag.as_ref().map(|tag| tag.tag.clone()),
+        tag: answer.about.tag.as_ref().map(|tag| tag.tag.clone()),
         document: document.clone(),
     };
     Ok(Found { distribution, records, answer })
@@ -212,8 +214,8 @@ mod tests {
         let locked = distribution("stack", "1.0.0", &builds);
         let mut value = serde_json::to_value(&locked.document).unwrap();
         value["digest"] = json!(locked.digest);
-        value["published"] = json!({"at": "2026-11-23T06:00:00Z", "by": "ci", "seq": 1});
-        value["records"] = json!(builds);
+        value["about"]["published"] = json!({"at": "2026-11-23T06:00:00Z", "by": "ci", "seq": 1});
+        value["about"]["records"] = json!(builds);
         change(&mut value);
         serde_json::from_value(value).unwrap()
     }
@@ -239,9 +241,9 @@ mod tests {
     fn what_does_not_fit_together_is_refused() {
         let changes: [fn(&mut serde_json::Value); 4] = [
             |answer| answer["digest"] = json!(Digest::of(b"x")),
-            |answer| answer["records"] = json!([]),
-            |answer| answer["records"][0]["summary"] = json!("other"),
-            |answer| answer["records"][0]["tree"] = json!(null),
+            |answer| answer["about"]["records"] = json!([]),
+            |answer| answer["about"]["records"][0]["summary"] = json!("other"),
+            |answer| answer["about"]["records"][0]["tree"] = json!(null),
         ];
         for change in changes {
             let refusal = found("stack@1.0.0", change).unwrap_err();

@@ -111,30 +111,23 @@ pub struct Request {
 pub fn combine(installed: Option<&Lock>, request: Request) -> Result<Lock, Conflict> {
     let mut targets: BTreeMap<ProductName, String> = BTreeMap::new();
     let mut distributions: BTreeMap<ProductName, LockedDistribution> = BTreeMap::new();
-    let mut records: BTreeMap<ProductName, Build> = BTreeMap::new();
     for (target, distribution) in request.targets {
         let name = distribution.document.name.clone();
-        match distributions.get(&name) {
-            Some(same) if same.digest != distribution.digest => {
-                return Err(Conflict::Twice { name });
-            }
-            _ => {}
+        if distributions.get(&name).is_some_and(|same| same.digest != distribution.digest) {
+            return Err(Conflict::Twice { name });
         }
         targets.insert(name.clone(), target);
         distributions.insert(name, distribution);
     }
-    if let Some(installed) = installed {
-        for kept in &installed.distributions {
-            let name = &kept.document.name;
-            if !distributions.contains_key(name) {
-                targets.insert(name.clone(), target_of(installed, kept));
-                distributions.insert(name.clone(), kept.clone());
-                let builds: HashSet<&ProductName> =
-                    kept.document.builds.iter().map(|build| &build.product).collect();
-                let of_kept = installed.records.iter().filter(|r| builds.contains(&r.product));
-                records.extend(of_kept.map(|record| (record.product.clone(), record.clone())));
-            }
-        }
+    let mut records: BTreeMap<ProductName, Build> = BTreeMap::new();
+    for (lock, kept) in
+        installed.into_iter().flat_map(|lock| kept(lock, &distributions)).collect::<Vec<_>>()
+    {
+        let name = &kept.document.name;
+        targets.insert(name.clone(), target_of(lock, kept));
+        distributions.insert(name.clone(), kept.clone());
+        records
+            .extend(records_of(lock, kept).map(|record| (record.product.clone(), record.clone())));
     }
     records.extend(request.records.into_iter().map(|record| (record.product.clone(), record)));
     let distributions: Vec<LockedDistribution> = distributions.into_values().collect();
@@ -142,6 +135,21 @@ pub fn combine(installed: Option<&Lock>, request: Request) -> Result<Lock, Confl
     let records: Vec<Build> = records.into_values().collect();
     let targets = targets.into_values().collect();
     Ok(Lock::new(request.server, targets, request.platform, distributions, &records))
+}
+
+/// What is installed and was not asked for anew.
+fn kept<'a>(
+    installed: &'a Lock,
+    asked: &BTreeMap<ProductName, LockedDistribution>,
+) -> Vec<(&'a Lock, &'a LockedDistribution)> {
+    let kept = installed.distributions.iter().filter(|one| !asked.contains_key(&one.document.name));
+    kept.map(|one| (installed, one)).collect()
+}
+
+fn records_of<'a>(lock: &'a Lock, one: &LockedDistribution) -> impl Iterator<Item = &'a Build> {
+    let products: HashSet<ProductName> =
+        one.document.builds.iter().map(|build| build.product.clone()).collect();
+    lock.records.iter().filter(move |record| products.contains(&record.product))
 }
 
 /// How an installed distribution was asked for; as exactly as possible when that is not known.

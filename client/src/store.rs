@@ -264,7 +264,8 @@ fn check_owner(folder: &Path) -> Result<(), Error> {
     if metadata.mode() & 0o022 != 0 {
         return Err(Error::WritableByOthers { path: folder.to_owned() });
     }
-    if metadata.uid() != me && me != 0 {
+    // Root can change everything anyway.
+    if metadata.uid() != me && metadata.uid() != 0 && me != 0 {
         return Err(Error::Foreign { path: folder.to_owned() });
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use larder_schema::{
-    BuildName, Digest, DistributionVersion, Platform, ProductName, Requirement, Text,
+    BuildName, Digest, DistributionVersion, Platform, ProductName, Requirement, Text, Version,
 };
 
 /// A distribution, as `NAME[@VERSION|@TAG|@sha256:…]`, perhaps with `dist:` in front.
@@ -42,6 +42,9 @@ pub enum ParseTargetError {
     /// The part in front is no name.
     #[error(transparent)]
     Name(#[from] larder_schema::product::ParseProductNameError),
+    /// The part after the `@` is a version that is written wrongly.
+    #[error(transparent)]
+    Number(#[from] larder_schema::version::ParseVersionError),
     /// The part after the `@` is nothing known.
     #[error("`{version}` is no version, no tag and no digest of a distribution")]
     Version {
@@ -75,6 +78,10 @@ impl FromStr for Target {
         }
         if version.parse::<BuildName>().is_ok() || version.parse::<Requirement>().is_ok() {
             return Err(ParseTargetError::Product { text: whole });
+        }
+        let is_number = version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if is_number && let Err(error) = version.parse::<Version>() {
+            return Err(error.into());
         }
         Err(ParseTargetError::Version { version: shown(version)? })
     }

@@ -167,6 +167,14 @@ mod tests {
         builder.append_data(&mut header, path, content.as_bytes()).unwrap();
     }
 
+    fn link(builder: &mut tar::Builder<File>, kind: tar::EntryType, path: &str, target: &str) {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        header.set_mode(0o644);
+        builder.append_link(&mut header, path, target).unwrap();
+    }
+
     #[test]
     fn files_folders_and_links_are_made_read_only() {
         let root = tempfile::tempdir().unwrap();
@@ -175,12 +183,8 @@ mod tests {
             add(builder, "a/run", 0o755, "two");
             add(builder, "top", 0o600, "three");
             add(builder, "a/b/d", 0o644, "four");
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            builder.append_link(&mut header, "a/link", "b/c").unwrap();
-            header.set_entry_type(tar::EntryType::Link);
-            builder.append_link(&mut header, "hard", "a/b/c").unwrap();
+            link(builder, tar::EntryType::Symlink, "a/link", "b/c");
+            link(builder, tar::EntryType::Link, "hard", "a/b/c");
         });
 
         let index = unpack(archive, ArchiveFormat::Tar, root.path()).unwrap();

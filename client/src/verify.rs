@@ -5,6 +5,8 @@
 //! the lock, whose digest is the distribution's: nothing on this disk vouches for itself.
 
 mod links;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::fs;

@@ -273,7 +273,10 @@ pub struct PublishAnswer {
     pub warnings: Vec<String>,
 }
 
-/// One build, as `GET` answers it: the record with its digest.
+/// One build, as `GET` answers it: the record, its digest, and what is known beside it.
+///
+/// Beside the record's own fields there are `digest` and `about` and will never be others, so that
+/// an older client can tell a new field of the record from one of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct BuildAnswer {
@@ -282,12 +285,23 @@ pub struct BuildAnswer {
     pub build: Build,
     /// Its digest.
     pub digest: Digest,
+    /// What is known beside it.
+    #[serde(default)]
+    pub about: AboutBuild,
+}
+
+/// What is known of a build beside its record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct AboutBuild {
     /// Why it was withdrawn, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<Text>,
 }
 
-/// One distribution, as `GET` answers it: the document with its digest.
+/// One distribution, as `GET` answers it: the document, its digest, and what is known beside it.
+///
+/// Beside the document's own fields there are `digest` and `about` and will never be others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct DistributionAnswer {
@@ -296,6 +310,14 @@ pub struct DistributionAnswer {
     pub distribution: Distribution,
     /// Its digest.
     pub digest: Digest,
+    /// What is known beside it.
+    pub about: AboutDistribution,
+}
+
+/// What is known of a distribution beside its document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct AboutDistribution {
     /// When it became visible.
     pub published: Published,
     /// The tag that was asked for, when it was found by one.

@@ -126,16 +126,16 @@ fn describe(found: &Found) -> String {
     row("platform", document.platform.to_string());
     row("stage", format!("{:?}", document.stage).to_lowercase());
     row("digest", found.distribution.digest.to_string());
-    let published = &found.answer.published;
+    let published = &found.answer.about.published;
     row("published", format!("{} by {}", published.at, published.by));
     if !document.roots.is_empty() {
         let roots: Vec<&str> = document.roots.iter().map(ProductName::as_str).collect();
         row("made for", roots.join(", "));
     }
-    if let Some(tag) = &found.answer.tag {
+    if let Some(tag) = &found.answer.about.tag {
         row("tag", format!("{} (serial {})", tag.tag, tag.serial));
     }
-    for withdrawn in &found.answer.withdrawn {
+    for withdrawn in &found.answer.about.withdrawn {
         row("WITHDRAWN", format!("{}: {}", withdrawn.key, withdrawn.reason));
     }
     format!("{}\n{}", head.render(), super::list::table(&document.builds).render())

@@ -109,6 +109,7 @@ fn request(args: &InstallArgs, session: &Session) -> Result<Request, Failure> {
         at: now(),
         by: session.places.user(),
         command: format!("install {what}"),
+        store: None,
         from: None,
     };
     Ok(Request {

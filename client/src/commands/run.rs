@@ -46,8 +46,6 @@ pub fn run(args: RunArgs, _session: &Session) -> Result<Exit, Failure> {
     let program = words.next().unwrap_or_default();
     let mut command = Command::new(&program);
     command.args(words);
-    // Secrets of larder are no business of what it runs.
-    command.env_remove("LARDER_TOKEN");
     for setting in generation.settings()? {
         command.env(&setting.name, setting.value(inherited(&setting.name).as_deref()));
     }

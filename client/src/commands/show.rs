@@ -2,7 +2,7 @@
 
 use clap::Args;
 use larder_schema::api::{BuildAnswer, paths};
-use larder_schema::{BuildRef, Platform, ProductName};
+use larder_schema::{Build, BuildRef, Dependency, Platform, ProductName};
 use serde_json::json;
 
 use super::Session;
@@ -61,54 +61,58 @@ async fn show_build(
 
 fn describe(answer: &BuildAnswer) -> String {
     let build = &answer.build;
+    let mut rows = vec![("build", format!("{}@{}", build.product, build.name()))];
+    rows.extend(answer.about.withdrawn.iter().map(|reason| ("WITHDRAWN", reason.to_string())));
+    rows.push(("platform", build.platform.to_string()));
+    rows.push(("record", answer.digest.to_string()));
+    rows.extend(build.summary.iter().map(|text| ("summary", text.to_string())));
+    rows.extend(build.upstream_version.iter().map(|text| ("upstream version", text.to_string())));
+    rows.push(("license", build.license.to_string()));
+    rows.extend(bytes(build));
+    rows.extend(origin(build));
+    rows.extend(demands(build));
+    rows.extend(build.scripts.iter().map(|(name, to)| ("script", format!("{name} → {to}"))));
+    let published = build.published.iter();
+    rows.extend(published.map(|it| ("published", format!("{} by {}", it.at, it.by))));
     let mut table = Table::bare();
-    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row("build", format!("{}@{}", build.product, build.name()));
-    if let Some(reason) = &answer.withdrawn {
-        row("WITHDRAWN", reason.to_string());
-    }
-    row("platform", build.platform.to_string());
-    row("record", answer.digest.to_string());
-    let optional = [("summary", &build.summary), ("upstream version", &build.upstream_version)];
-    for (name, text) in optional {
-        if let Some(text) = text {
-            row(name, text.to_string());
-        }
-    }
-    row("license", build.license.to_string());
-    if let Some(archive) = &build.archive {
-        let size = archive
-            .size
-            .map_or(String::new(), |size| format!(" ({})", indicatif::HumanBytes(size)));
-        row("archive", format!("{}{size}", archive.name));
-        row("", format!("sha256:{}", archive.sha256));
-    }
-    if let Some(tree) = build.tree {
-        row("contents", tree.to_string());
-    }
-    if let Some(source) = &build.source {
-        let place = source.repository.as_ref().or(source.url.as_ref());
-        row("source", place.map_or("-".to_owned(), ToString::to_string));
-        if let Some(revision) = &source.revision {
-            let dirty = if source.dirty { ", with changes" } else { "" };
-            row("revision", format!("{revision}{dirty}"));
-        }
-    }
-    for (index, needed) in build.dependencies.iter().enumerate() {
-        let kind = format!("{:?}", needed.kind).to_lowercase();
-        let label = if index == 0 { "needs" } else { "" };
-        row(label, format!("{} {} ({kind})", needed.product, needed.requirement));
-    }
-    for (name, need) in &build.needs {
-        row("needs of host", format!("{name} {need}"));
-    }
-    for (name, target) in &build.scripts {
-        row("script", format!("{name} → {target}"));
-    }
-    if let Some(published) = &build.published {
-        row("published", format!("{} by {}", published.at, published.by));
+    let mut last = "";
+    for (name, value) in rows {
+        table.row([if name == last { String::new() } else { name.to_owned() }, value]);
+        last = name;
     }
     table.render()
+}
+
+type Row = (&'static str, String);
+
+fn bytes(build: &Build) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(archive) = &build.archive {
+        let size = archive.size.map(indicatif::HumanBytes);
+        let size = size.map_or(String::new(), |size| format!(" ({size})"));
+        rows.push(("archive", format!("{}{size}", archive.name)));
+        rows.push(("archive", format!("sha256:{}", archive.sha256)));
+    }
+    rows.extend(build.tree.map(|tree| ("contents", tree.to_string())));
+    rows
+}
+
+fn origin(build: &Build) -> Vec<Row> {
+    let Some(source) = &build.source else { return Vec::new() };
+    let place = source.repository.as_ref().or(source.url.as_ref());
+    let mut rows = vec![("source", place.map_or("-".to_owned(), ToString::to_string))];
+    let changes = if source.dirty { ", with changes" } else { "" };
+    rows.extend(source.revision.iter().map(|it| ("revision", format!("{it}{changes}"))));
+    rows
+}
+
+fn demands(build: &Build) -> Vec<Row> {
+    let kind = |needed: &Dependency| format!("{:?}", needed.kind).to_lowercase();
+    let products = build.dependencies.iter().map(|needed| {
+        ("needs", format!("{} {} ({})", needed.product, needed.requirement, kind(needed)))
+    });
+    let host = build.needs.iter().map(|(name, need)| ("needs of host", format!("{name} {need}")));
+    products.chain(host).collect()
 }
 
 async fn show_product(
@@ -129,7 +133,7 @@ async fn show_product(
         for answer in &builds {
             let build = &answer.build;
             let at = build.published.as_ref().map_or("-".to_owned(), |p| p.at.to_string());
-            let withdrawn = if answer.withdrawn.is_some() { "withdrawn" } else { "" };
+            let withdrawn = if answer.about.withdrawn.is_some() { "withdrawn" } else { "" };
             table.row([
                 build.name().to_string(),
                 build.platform.to_string(),

@@ -35,7 +35,7 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
     let generation = environment.current().map_err(unreadable)?;
     expected(&args, &generation)?;
-    let store = Store::open(&session.store_folder()?)?;
+    let store = store_of(&generation, session)?;
     if args.full {
         let remote = session.remote_or(&generation.lock.server)?;
         verify::check_with(&remote, &generation).await?;
@@ -54,6 +54,16 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         session.progress.note("hint: `larder verify --repair` fetches again what is damaged");
     }
     Ok(Exit::No)
+}
+
+/// The store that the environment was made from; when it is gone, the one that is set.
+fn store_of(generation: &Generation, session: &Session) -> Result<Store, Failure> {
+    let recorded = generation.made().and_then(|made| made.store).filter(|folder| folder.is_dir());
+    let folder = match recorded {
+        Some(folder) => folder,
+        None => session.store_folder()?,
+    };
+    Ok(Store::open(&folder)?)
 }
 
 /// A lock that contradicts itself is damage too: the answer is no.

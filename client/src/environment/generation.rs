@@ -32,6 +32,9 @@ pub struct Made {
     pub by: String,
     /// By which command, without secrets.
     pub command: String,
+    /// The store that its links lead to; what lies there is checked, so this need not be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<PathBuf>,
     /// The generation that was current before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u64>,

@@ -4,6 +4,8 @@
 //! somebody has chosen its status. What is our own fault is logged here, with its causes, and the
 //! client is told no more than a title; [`super::request`] adds the request's id.
 
+mod verbs;
+
 use std::error::Error;
 use std::fmt;
 

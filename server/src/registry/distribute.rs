@@ -1,8 +1,8 @@
 //! Distributions and tags: looking them up, moving tags, saying something about a digest.
 
 use larder_schema::api::{
-    DistributionAnswer, DistributionSummary, Page, StatementRequest, TagRequest, TagState,
-    TagsAnswer, Withdrawn,
+    AboutDistribution, DistributionAnswer, DistributionSummary, Page, StatementRequest, TagRequest,
+    TagState, TagsAnswer, Withdrawn,
 };
 use larder_schema::{Build, Digest, DistributionVersion, Label, Listed, Platform, ProductName};
 
@@ -126,15 +126,14 @@ impl Registry {
             let reason = stored.withdrawn.clone()?;
             Some(Withdrawn { key: stored.build.key(), reason })
         });
-        Ok(DistributionAnswer {
+        let about = AboutDistribution {
             withdrawn: withdrawn.collect(),
-            distribution: stored.distribution,
-            digest: stored.digest,
             published: stored.published,
             tag,
             records: records
                 .then(|| builds.into_iter().map(|stored| stored.build).collect::<Vec<Build>>()),
-        })
+        };
+        Ok(DistributionAnswer { distribution: stored.distribution, digest: stored.digest, about })
     }
 
     /// Where the tags of a distribution stand.

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use larder_schema::api::{
-    BuildAnswer, CheckReport, ContentsPage, HaveAnswer, HaveRequest, IdentifyAnswer,
+    AboutBuild, BuildAnswer, CheckReport, ContentsPage, HaveAnswer, HaveRequest, IdentifyAnswer,
     IdentifyRequest, Page, ProductSummary, PublishAnswer, PublishRequest,
 };
 use larder_schema::{BuildName, Checksum, Platform, ProductName, Version};
@@ -136,7 +136,8 @@ async fn builds(
 }
 
 fn answered(stored: StoredBuild) -> BuildAnswer {
-    BuildAnswer { build: stored.build, digest: stored.digest, withdrawn: stored.withdrawn }
+    let about = AboutBuild { withdrawn: stored.withdrawn };
+    BuildAnswer { build: stored.build, digest: stored.digest, about }
 }
 
 async fn build(

@@ -151,7 +151,7 @@ async fn sums(
     Query(query): Query<DistributionQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let answer = found(&registry, &caller, &key, query.platform.as_ref(), true).await?;
-    let records = answer.records.unwrap_or_default();
+    let records = answer.about.records.unwrap_or_default();
     let archives = records.iter().filter_map(|build| build.archive.as_ref());
     let lines: String =
         archives.map(|archive| format!("{}  {}\n", archive.sha256, archive.name)).collect();

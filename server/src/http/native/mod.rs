@@ -2,7 +2,6 @@
 
 mod builds;
 mod distributions;
-mod errors;
 
 use serde::Deserialize;
 

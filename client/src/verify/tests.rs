@@ -1,0 +1,150 @@
+//! Each kind of damage to a tree is found and nothing else, and a new tree takes a damaged one's
+//! place.
+
+use std::fs::{self, File, Permissions};
+use std::io::Seek as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use larder_schema::TreeChecksum;
+use larder_schema::archive::ArchiveFormat;
+
+use super::{DamageKind, check_tree};
+use crate::store::{Staged, Store};
+use crate::unpack::unpack;
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    store: Store,
+    tree: TreeChecksum,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let staged = stage(&store);
+        let tree = staged.tree;
+        store.adopt(staged).unwrap();
+        Self { _folder: folder, store, tree }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.store.tree(&self.tree).join(path)
+    }
+
+    fn damage(&self) -> Vec<(String, DamageKind)> {
+        check_tree(&self.store, &self.tree)
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        drop(crate::store::remove_tree(&self.store.tree(&self.tree)));
+    }
+}
+
+fn stage(store: &Store) -> Staged {
+    let mut builder = tar::Builder::new(tempfile::tempfile().unwrap());
+    for (path, mode) in [("lib/a", 0o644), ("lib/deep/b", 0o644), ("bin/run", 0o755)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(5);
+        header.set_mode(mode);
+        builder.append_data(&mut header, path, &b"bytes"[..]).unwrap();
+    }
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    header.set_mode(0o777);
+    builder.append_link(&mut header, "lib/link", "a").unwrap();
+    let mut file: File = builder.into_inner().unwrap();
+    file.rewind().unwrap();
+    let staging = store.stage().unwrap();
+    let index = unpack(file, ArchiveFormat::Tar, staging.path()).unwrap();
+    staging.finish(index.tree, index.entries)
+}
+
+fn writable(path: &Path) {
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_good_tree_gives_no_alarm() {
+    assert_eq!(Fixture::new().damage(), []);
+}
+
+#[test]
+fn a_changed_byte_is_found_behind_the_old_size_and_time() {
+    let fixture = Fixture::new();
+    let path = fixture.path("lib/a");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+
+    fs::write(&path, "bytez").unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+
+    assert_eq!(fixture.damage(), [("lib/a".into(), DamageKind::Changed)]);
+}
+
+#[test]
+fn missing_extra_mode_and_link_are_told_apart() {
+    let fixture = Fixture::new();
+    writable(&fixture.path("lib"));
+    writable(&fixture.path("lib/deep"));
+    fs::remove_file(fixture.path("lib/deep/b")).unwrap();
+    fs::create_dir(fixture.path("lib/__pycache__")).unwrap();
+    fs::write(fixture.path("lib/__pycache__/a.pyc"), "").unwrap();
+    fs::set_permissions(fixture.path("bin/run"), Permissions::from_mode(0o444)).unwrap();
+    fs::remove_file(fixture.path("lib/link")).unwrap();
+    symlink("deep", fixture.path("lib/link")).unwrap();
+
+    let mut damage = fixture.damage();
+
+    damage.sort();
+    let expected = [
+        ("bin/run", DamageKind::Mode),
+        ("lib/__pycache__", DamageKind::Extra),
+        ("lib/deep/b", DamageKind::Missing),
+        ("lib/link", DamageKind::Link),
+    ];
+    assert_eq!(damage, expected.map(|(path, kind)| (path.to_owned(), kind)));
+}
+
+#[test]
+fn a_new_tree_takes_the_place_of_a_damaged_one() {
+    let fixture = Fixture::new();
+    writable(&fixture.path("lib"));
+    fs::remove_file(fixture.path("lib/a")).unwrap();
+    assert_ne!(fixture.damage(), []);
+
+    fixture.store.replace(stage(&fixture.store)).unwrap();
+
+    assert_eq!(fixture.damage(), []);
+    assert_eq!(fs::read_dir(fixture.store.root().join("staging")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_lost_index_is_made_anew_and_a_lost_tree_is_missing() {
+    let fixture = Fixture::new();
+    let index = fixture.store.contents_file(&fixture.tree);
+    fs::remove_file(&index).unwrap();
+
+    assert_eq!(fixture.damage(), []);
+    assert!(index.is_file());
+
+    crate::store::remove_tree(&fixture.path("")).unwrap();
+    assert_eq!(fixture.damage(), [(".".into(), DamageKind::Missing)]);
+}
+
+#[test]
+fn an_index_that_lies_is_not_believed() {
+    let fixture = Fixture::new();
+    let index = fixture.store.contents_file(&fixture.tree);
+    let contents = fs::read_to_string(&index).unwrap().replace("lib/a", "lib/z");
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, contents).unwrap();
+    writable(&fixture.path("lib"));
+    fs::rename(fixture.path("lib/a"), fixture.path("lib/z")).unwrap();
+
+    assert_eq!(fixture.damage(), [(".".into(), DamageKind::Changed)]);
+}
