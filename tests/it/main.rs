@@ -3,11 +3,16 @@
 
 mod architecture;
 mod blobs;
+mod client;
+mod crash;
+mod disk;
 mod distributions;
 mod hostile;
 mod identify;
+mod large;
 mod lists;
 mod publish;
+mod real;
 mod recovery;
 mod roles;
 mod stopping;
