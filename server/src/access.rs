@@ -233,11 +233,20 @@ impl Caller {
 
     /// Refuses whoever may publish no product at all; what an upload is for is only known later.
     pub fn demand_publisher(&self) -> Result<(), Denied> {
-        let publishes = |scope: &Scope| matches!(scope.verb, Verb::Publish | Verb::Admin);
-        if self.live()?.scopes.iter().any(publishes) {
+        self.demand_some(Verb::Publish, "publish:<product>")
+    }
+
+    /// Refuses whoever may withdraw nothing at all; whose a digest is is only known later.
+    pub fn demand_withdrawer(&self) -> Result<(), Denied> {
+        self.demand_some(Verb::Withdraw, "withdraw:<product>")
+    }
+
+    fn demand_some(&self, verb: Verb, scope: &str) -> Result<(), Denied> {
+        let may = |scope: &Scope| scope.verb == verb || scope.verb == Verb::Admin;
+        if self.live()?.scopes.iter().any(may) {
             Ok(())
         } else {
-            Err(Denied::NotAllowed { scope: "publish:<product>".to_owned() })
+            Err(Denied::NotAllowed { scope: scope.to_owned() })
         }
     }
 

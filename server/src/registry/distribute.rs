@@ -172,7 +172,7 @@ impl Registry {
         caller: &Caller,
         request: StatementRequest,
     ) -> Result<Statement, PublishError> {
-        caller.demand_token()?;
+        caller.demand_withdrawer()?;
         let subject = request.subject;
         let mut names = self.inner.catalog.names_of(&subject).await?;
         names.retain(|name| caller.may(Permission::Read(name)));
