@@ -203,7 +203,8 @@ impl Registry {
 
     /// The archive, if its bytes are where the catalog says; otherwise it counts as missing.
     ///
-    /// So does one that came in another format and that no build names: it may come again in this.
+    /// So does a zip file that came as a wheel, or a wheel as a zip file, and that no build names:
+    /// it may come again as the other.
     async fn archive_with_bytes(
         &self,
         told: &Archive,
@@ -211,8 +212,10 @@ impl Registry {
         let Some(stored) = self.inner.catalog.archive(&told.sha256.into()).await? else {
             return Ok(None);
         };
-        let is_other = ArchiveFormat::of_name(told.name.as_str()) != Some(stored.format);
-        if is_other && !self.inner.catalog.is_named(&told.sha256).await? {
+        let told_as = ArchiveFormat::of_name(told.name.as_str());
+        if told_as.is_some_and(|told| is_other_zip(told, stored.format))
+            && !self.inner.catalog.is_named(&told.sha256).await?
+        {
             return Ok(None);
         }
         let size = self.inner.blobs.size(&stored.key).await?;
@@ -338,6 +341,12 @@ fn shown(listed: &Listed, field: &str) -> Result<String, PublishError> {
     Ok(document[field].as_str().map_or_else(|| document[field].to_string(), str::to_owned))
 }
 
+/// Whether the same bytes may be both, with two trees: a wheel is a zip file.
+fn is_other_zip(one: ArchiveFormat, two: ArchiveFormat) -> bool {
+    let is_zip = |format| matches!(format, ArchiveFormat::Zip | ArchiveFormat::Wheel);
+    one != two && is_zip(one) && is_zip(two)
+}
+
 /// The record with what the bytes say; refused where it says something else.
 fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, PublishError> {
     let Some(mut archive) = build.archive.take() else { return Ok(build) };
@@ -357,9 +366,11 @@ fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, Publish
         ArchiveFormat::of_name(archive.name.as_str())
             .filter(|format| *format != stored.format)
             .map(|format| {
-                let given = format!("`.{}`", format.extension());
-                let known = stored.format.extension();
-                let known = format!("`.{known}`: a build has published the same bytes as that");
+                let (given, known) = (format.extension(), stored.format.extension());
+                let known = match is_other_zip(format, stored.format) {
+                    true => format!("{known}, as which a build has the same bytes already"),
+                    false => known.to_owned(),
+                };
                 contradiction(&build, "archive.name", &given, &known)
             }),
     ];
