@@ -16,6 +16,8 @@ mod publish;
 mod real;
 mod recovery;
 mod roles;
+mod round_trips;
+mod statements;
 mod stopping;
 mod tags;
 mod tokens;
