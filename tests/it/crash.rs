@@ -61,19 +61,22 @@ impl Closure {
         }
     }
 
-    /// How many of the builds, and whether the distribution, can be seen.
-    async fn visible(&self, http: &Http, version: &str) -> (usize, bool) {
-        let listed: Value = http.read(&format!("/api/v1/builds?version={version}")).await;
-        let path = format!("/api/v1/distributions/closure/{version}");
-        (listed["items"].as_array().unwrap().len(), http.get(&path).await.status == 200)
-    }
-
     /// All or nothing is there; answers whether it is all.
     async fn is_whole(&self, http: &Http, version: &str) -> bool {
-        match self.visible(http, version).await {
-            (0, false) => false,
-            (count, true) if count == self.parcels.len() => true,
-            part => panic!("a part of {version} is visible: {part:?}"),
+        let listed = format!("/api/v1/builds?version={version}");
+        let path = format!("/api/v1/distributions/closure/{version}");
+        loop {
+            let before = http.get(&path).await.status == 200;
+            let builds: Value = http.read(&listed).await;
+            let count = builds["items"].as_array().unwrap().len();
+            let is_there = http.get(&path).await.status == 200;
+            // A publish whose client is gone may be done between two questions.
+            if before == is_there {
+                let whole = if is_there { self.parcels.len() } else { 0 };
+                assert_eq!(count, whole, "a part of {version} is visible");
+                return is_there;
+            }
+            assert!([0, self.parcels.len()].contains(&count), "{count} builds of {version}");
         }
     }
 }
