@@ -345,7 +345,11 @@ impl<'de> Deserialize<'de> for Variable {
                 let text = fields.remove("set").unwrap_or_default();
                 Ok(Self::Set { set: serde_json::from_value(text).map_err(D::Error::custom)? })
             }
-            _ => Err(D::Error::custom(
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => Err(D::Error::custom(
                 "a variable is a list of paths inside the build, such as `[\"bin\"]`, or \
                  `{\"set\": \"text\"}`",
             )),
