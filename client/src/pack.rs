@@ -39,6 +39,8 @@ pub struct Packed {
     pub size: u64,
     /// Files and links in it.
     pub files: usize,
+    /// Whether `PATH` gets `bin` because nobody said anything of variables.
+    pub assumed_path: bool,
 }
 
 /// A folder was not packed.
@@ -112,7 +114,8 @@ impl Error {
 /// Packs the folder `dir` into the archive `output`, and writes the record beside it.
 ///
 /// The record is made of the metadata (`larder.toml` in the folder unless another is given) and of
-/// the archive's name. Metadata that lies in the folder is left out of the archive.
+/// the archive's name. Metadata that lies in the folder is left out of the archive. Where it says
+/// nothing of variables and `bin` has something to execute, `PATH` gets `bin`.
 pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed, Error> {
     let name: ArchiveName = output.file_name().unwrap_or_default().to_string_lossy().parse()?;
     let format = ArchiveFormat::of_name(name.as_str())
@@ -121,11 +124,16 @@ pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed
     let root = tree::root(dir)?;
     refuse_inside(&root, output)?;
     let metadata_path = metadata.map_or_else(|| root.join(METADATA), Path::to_owned);
-    let parts = parts(&metadata_path, metadata.is_some(), &name)?;
+    let mut parts = parts(&metadata_path, metadata.is_some(), &name)?;
     // What the record lacks is told before anything is packed.
     to_record(&parts, &name, Sha256::of(b""), 0)?;
     let left_out = metadata_path.canonicalize().ok();
     let found = tree::walk(&root, left_out.as_deref())?;
+    let says_variables = parts.iter().any(|part| part.fields.contains_key("variables"));
+    let assumed_path = !says_variables && found.iter().any(is_command);
+    if assumed_path {
+        parts.push(path_of_bin());
+    }
     let (archive, sum) = write_archive(&found, format, output)?;
     let build = to_record(&parts, &name, sum.sha256, sum.size)?;
     let record = beside(output);
@@ -134,7 +142,19 @@ pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed
     put(archive, output)?;
     put(written, &record)?;
     let files = found.iter().filter(|found| found.kind != Kind::Folder).count();
-    Ok(Packed { build, record, size: sum.size, files })
+    Ok(Packed { build, record, size: sum.size, files, assumed_path })
+}
+
+/// Whether it is something to execute right in `bin`.
+fn is_command(found: &Found) -> bool {
+    matches!(found.kind, Kind::File { executable: true, .. })
+        && found.path.parent().is_some_and(|folder| folder.as_str() == "bin")
+}
+
+fn path_of_bin() -> Part {
+    let variables = serde_json::json!({"PATH": ["bin"]});
+    let fields = serde_json::Map::from_iter([("variables".to_owned(), variables)]);
+    Part { said_by: "the folder `bin`".to_owned(), fields }
 }
 
 /// Where an archive's record is: `FILE.json`.

@@ -104,11 +104,14 @@ pub async fn publish(
 ) -> Result<Outcome, Error> {
     order.check()?;
     let mut sent = Sent::default();
+    let mut lacking = Vec::new();
     loop {
-        sent.join(send_missing(remote, memory, order, progress).await?);
+        sent.join(send_missing(remote, memory, order, &lacking, progress).await?);
         match ask(remote, order).await {
-            // An archive may be collected between the question and the publish.
-            Err(error) if error.kind() == Some(ProblemKind::BytesMissing) && sent.rounds < 3 => {}
+            // It may be gone since the question, or there in a state that is no good.
+            Err(error) if error.kind() == Some(ProblemKind::BytesMissing) && sent.rounds < 3 => {
+                lacking = error.missing();
+            }
             answer => {
                 let answer = with_taken(answer?, &order.taken);
                 return Ok(Outcome { answer, sent: sent.archives, sent_bytes: sent.bytes });
@@ -133,15 +136,20 @@ impl Sent {
     }
 }
 
+/// Sends the archives that the server says it lacks, and those that a publish found `lacking`.
 async fn send_missing(
     remote: &Remote,
     memory: &Memory,
     order: &Order,
+    lacking: &[Sha256],
     progress: Progress,
 ) -> Result<Sent, Error> {
     let archives = order.archives();
     let sums: Vec<Sha256> = archives.keys().copied().collect();
-    let missing = upload::missing(remote, &sums).await?;
+    let mut missing = upload::missing(remote, &sums).await?;
+    missing.extend_from_slice(lacking);
+    missing.sort_unstable();
+    missing.dedup();
     let to_send: Vec<_> = missing.iter().filter_map(|sum| archives.get(sum)).collect();
     if to_send.is_empty() {
         return Ok(Sent::default());

@@ -602,6 +602,13 @@ pub struct CheckReport {
     pub faults: Vec<CheckFault>,
 }
 
+impl CheckReport {
+    /// Adds what is wrong with a document.
+    pub fn add(&mut self, subject: String, fault: String) {
+        self.faults.push(CheckFault { subject, fault, archive: None });
+    }
+}
+
 /// One thing that a check found wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

@@ -1,9 +1,10 @@
 //! Checksums: what identifies bytes, and the pass that computes them.
 //!
 //! SHA-256 is what people have at hand (`sha256sum`), BLAKE3 is what makes checking cheap; every
-//! archive and file is known by both. Nothing here reads a file.
+//! archive and file is known by both. Nothing here opens a file.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -222,6 +223,9 @@ impl From<Sha256> for Checksum {
     }
 }
 
+/// Bytes read at once where a whole source is summed.
+const READ_BYTES: usize = 128 * 1024;
+
 /// Both sums of some bytes, and how many they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
@@ -260,6 +264,19 @@ impl Hasher {
         self.sha256.update(bytes);
         self.blake3.update(bytes);
         self.size += bytes.len() as u64;
+    }
+
+    /// Takes in all that `source` gives until its end.
+    pub fn take_all(&mut self, source: &mut impl io::Read) -> io::Result<()> {
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// How many bytes came in so far.
@@ -319,6 +336,9 @@ mod tests {
         assert_eq!(sums.sha256, Sha256::of(&bytes));
         assert_eq!(sums.blake3, Blake3::of(&bytes));
         assert_eq!(sums.size, 100_000);
+        let mut hasher = Hasher::new();
+        hasher.take_all(&mut &bytes[..]).unwrap();
+        assert_eq!(hasher.finish(), sums);
     }
 
     proptest::proptest! {

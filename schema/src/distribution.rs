@@ -266,7 +266,7 @@ impl Distribution {
     /// The same document with its sets in canonical order.
     pub fn in_order(&self) -> Self {
         let mut ordered = self.clone();
-        ordered.contexts.sort_by_key(|context| format!("{context:?}"));
+        ordered.contexts.sort_by_key(Context::to_string);
         ordered.contexts.dedup();
         ordered.roots.sort();
         ordered.roots.dedup();
@@ -274,7 +274,11 @@ impl Distribution {
             .includes
             .sort_by(|one, two| (&one.name, &one.version).cmp(&(&two.name, &two.version)));
         ordered.builds.sort_by(|one, two| one.product.cmp(&two.product));
-        ordered.externals.sort_by(|one, two| (&one.kind, &one.name).cmp(&(&two.kind, &two.name)));
+        // The address too, so that two of one name have one order.
+        let place = |external: &External| {
+            (external.kind.clone(), external.name.clone(), external.url.clone())
+        };
+        ordered.externals.sort_by_key(place);
         ordered
     }
 

@@ -67,13 +67,17 @@ fn comparator(text: &str) -> Option<Comparator> {
     })
 }
 
+/// The most comparators that one need may have.
+const MOST: usize = 16;
+
 impl FromStr for Need {
     type Err = ParseNeedError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let comparators: Option<Vec<Comparator>> =
-            text.split(',').take(16).map(|part| comparator(part.trim())).collect();
+            text.split(',').take(MOST + 1).map(|part| comparator(part.trim())).collect();
         comparators
+            .filter(|comparators| comparators.len() <= MOST)
             .map(|comparators| Self { comparators })
             .ok_or_else(|| ParseNeedError { text: crate::shown(text) })
     }
@@ -154,6 +158,8 @@ mod tests {
         for text in ["", "2.28", ">=", ">=x", "~=2.1", ">=2,"] {
             assert!(text.parse::<Need>().is_err(), "{text}");
         }
+        let many = vec![">=1"; 17].join(",");
+        assert!(many.parse::<Need>().is_err(), "what is too long is refused, never cut");
     }
 
     #[test]

@@ -258,6 +258,24 @@ pub enum DependencyKind {
     Test,
 }
 
+impl Dependency {
+    /// What it is sorted by where a record is digested: texts, by their bytes.
+    fn place(&self) -> (&ProductName, &'static str, &Requirement) {
+        (&self.product, self.kind.as_str(), &self.requirement)
+    }
+}
+
+impl DependencyKind {
+    /// The kind as documents have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Build => "build",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// The build of a dependency that was there at build time: a fact, no constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -425,7 +443,7 @@ where
 }
 
 /// Variables that make a shell, a loader or an interpreter run code of the build's choosing.
-const REFUSED_VARIABLES: [&str; 34] = [
+const REFUSED_VARIABLES: [&str; 40] = [
     "BASHOPTS",
     "BASH_ENV",
     "CDPATH",
@@ -435,6 +453,7 @@ const REFUSED_VARIABLES: [&str; 34] = [
     "ENV",
     "GCONV_PATH",
     "GIT_EXEC_PATH",
+    "GIT_EXTERNAL_DIFF",
     "GIT_SSH",
     "GIT_SSH_COMMAND",
     "GLOBIGNORE",
@@ -443,6 +462,8 @@ const REFUSED_VARIABLES: [&str; 34] = [
     "LD_AUDIT",
     "LD_DEBUG_OUTPUT",
     "LD_PRELOAD",
+    "LESSCLOSE",
+    "LESSOPEN",
     "NODE_OPTIONS",
     "PAGER",
     "PERL5DB",
@@ -457,10 +478,17 @@ const REFUSED_VARIABLES: [&str; 34] = [
     "PYTHONINSPECT",
     "PYTHONPYCACHEPREFIX",
     "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
     "RUBYOPT",
     "SHELL",
     "SHELLOPTS",
+    "VISUAL",
+    "ZDOTDIR",
 ];
+
+/// Those that begin so: functions of the shell, settings of git, and larder's own settings, which
+/// would lead what runs inside an environment to another server.
+const REFUSED_BEGINNINGS: [&str; 3] = ["BASH_FUNC_", "GIT_CONFIG", "LARDER_"];
 
 /// Why a record is refused, beyond the form of its fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -503,7 +531,10 @@ pub enum RecordFault {
         target: String,
     },
     /// Two dependencies of one kind on one product.
-    #[error("`{product}` stands twice among the dependencies of kind {kind:?}; join them with `,`")]
+    #[error(
+        "`{product}` stands twice among the dependencies of kind `{}`; join them with `,`",
+        .kind.as_str()
+    )]
     TwiceNeeded {
         /// The product.
         product: ProductName,
@@ -570,13 +601,7 @@ impl Build {
             archive.size = None;
             archive.blake3 = None;
         }
-        record.dependencies.sort_by(|one, two| {
-            (&one.product, one.kind, &one.requirement).cmp(&(
-                &two.product,
-                two.kind,
-                &two.requirement,
-            ))
-        });
+        record.dependencies.sort_by(|one, two| one.place().cmp(&two.place()));
         record
     }
 
@@ -600,6 +625,13 @@ impl Build {
             .or_else(|| self.variables.keys().find_map(|name| variable_fault(name)))
             .or_else(|| self.scripts.iter().find_map(|(name, target)| script_fault(name, target)))
             .or_else(|| self.needs.keys().find_map(|name| name_fault("need", name)))
+            .or_else(|| self.parameter_fault())
+    }
+
+    fn parameter_fault(&self) -> Option<RecordFault> {
+        let names = self.built_by.as_ref().map(|by| by.parameters.keys()).into_iter().flatten();
+        let bad = names.into_iter().find(|name| name.parse::<Text>().is_err())?;
+        Some(RecordFault::Name { what: "parameter", name: crate::shown(bad) })
     }
 
     fn size_fault(&self) -> Option<RecordFault> {
@@ -671,7 +703,8 @@ fn variable_fault(name: &str) -> Option<RecordFault> {
     if !good {
         return Some(RecordFault::VariableName { name: crate::shown(name) });
     }
-    let refused = REFUSED_VARIABLES.contains(&name) || name.starts_with("BASH_FUNC_");
+    let refused = REFUSED_VARIABLES.contains(&name)
+        || REFUSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
     refused.then(|| RecordFault::VariableRefused { name: name.to_owned() })
 }
 
@@ -761,6 +794,25 @@ mod tests {
     }
 
     #[test]
+    fn dependencies_are_digested_in_the_order_of_their_texts() {
+        let needed = |kind: &str| json!({"product": "log", "requirement": "*", "kind": kind});
+        let build = with(|record| {
+            record["dependencies"] = json!([needed("test"), needed("run"), needed("build")]);
+        });
+
+        let order: Vec<&str> =
+            build.digested().dependencies.iter().map(|needed| needed.kind.as_str()).collect();
+
+        assert_eq!(order, ["build", "run", "test"]);
+    }
+
+    #[test]
+    fn names_of_parameters_are_text() {
+        let build = with(|record| record["built_by"]["parameters"]["a\nb"] = json!("x"));
+        assert!(build.fault().is_some());
+    }
+
+    #[test]
     fn the_digest_sees_all_else() {
         let digest = read(afw()).digest().unwrap();
         let changes: [fn(&mut Value); 4] = [
@@ -798,7 +850,8 @@ mod tests {
 
     #[test]
     fn variables_that_run_code_are_refused() {
-        for name in ["LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "path", "A B", "", "1A"] {
+        let refused = ["LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "LARDER_SERVER", "ZDOTDIR"];
+        for name in refused.into_iter().chain(["path", "A B", "", "1A"]) {
             let build = with(|record| record["variables"][name] = json!({"set": "x"}));
             assert!(build.fault().is_some(), "{name}");
         }

@@ -27,7 +27,7 @@ pub enum Permission<'a> {
     Distribute(&'a ProductName),
     /// Move tags of a distribution.
     Tag(&'a ProductName),
-    /// Say something about builds of a product.
+    /// Say something about builds of a product, or about distributions of a name.
     Withdraw(&'a ProductName),
     /// Read of a product or of a distribution.
     Read(&'a ProductName),

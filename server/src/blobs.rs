@@ -19,6 +19,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt as _};
 
+use crate::durable::{make_folders, sync_folder};
+
 /// Bytes of one chunk of what is read: few hops to the blocking pool, little memory.
 const CHUNK_BYTES: usize = 128 * 1024;
 /// The most bytes of one document.
@@ -231,23 +233,6 @@ fn adopt_file(staged: &Path, target: &Path, expected: u64) -> Result<(), Error> 
     }
     sync_folder(folder)?;
     Ok(())
-}
-
-/// Makes a folder and those above it; each new name is durable when this returns.
-fn make_folders(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    make_folders(above)?;
-    match std::fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(above),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn chunks(file: File, range: Range<u64>) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {

@@ -9,9 +9,11 @@
 //! larder-data/control.json     how subcommands reach the server that runs
 //! ```
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use crate::durable::{make_folders, sync_folder};
 
 /// Why a folder cannot be worked in.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +57,7 @@ impl DataFolder {
     /// Takes the folder at `path`, which is made if it is not there.
     pub fn take(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Io { path: path.to_owned(), source };
-        make(path).map_err(failed)?;
+        make_folders(path).map_err(failed)?;
         refuse_network(path)?;
         let lock = File::options()
             .create(true)
@@ -70,10 +72,13 @@ impl DataFolder {
         }
         let folder = Self { path: path.to_owned(), _lock: lock };
         for inner in [folder.catalog_folder(), folder.blobs(), folder.staging()] {
-            make(&inner).map_err(failed)?;
+            make_folders(&inner).map_err(failed)?;
         }
-        File::open(path).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(folder)
+        // What a server left that was killed: nobody is to be led to an address that it had.
+        match std::fs::remove_file(folder.control()) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed(source)),
+            _ => Ok(folder),
+        }
     }
 
     fn catalog_folder(&self) -> PathBuf {
@@ -119,16 +124,7 @@ pub fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    File::open(folder)?.sync_all()
-}
-
-/// Makes a folder that others may not look into.
-fn make(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
-    builder.create(path)
+    sync_folder(folder)
 }
 
 #[cfg(target_os = "linux")]

@@ -16,6 +16,7 @@ pub mod registry;
 pub mod telemetry;
 
 mod admin;
+mod durable;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

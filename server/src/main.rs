@@ -107,10 +107,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return commands::failed(&error.into()),
     };
-    match runtime.block_on(run(command)) {
+    let code = match runtime.block_on(run(command)) {
         Ok(code) => code,
         Err(error) => commands::failed(&error),
-    }
+    };
+    // An archive that is still being read is read again at the next start: nobody waits for it.
+    runtime.shutdown_background();
+    code
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {

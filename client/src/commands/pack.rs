@@ -12,7 +12,8 @@ use crate::{pack, record};
 #[derive(Args, Debug)]
 #[command(after_help = "The metadata has the keys of a build record: product, version, build, \
                         platform, dependencies, … What it lacks of the first four is read from the \
-                        archive's name, PRODUCT-VERSION-bID-PLATFORM.tar.zst.")]
+                        archive's name, PRODUCT-VERSION-bID-PLATFORM.tar.zst. Where it says \
+                        nothing of variables and bin/ has something to execute, PATH gets bin.")]
 pub struct PackArgs {
     /// The folder
     pub dir: PathBuf,
@@ -32,8 +33,13 @@ pub async fn run(args: PackArgs, session: &Session) -> Result<Exit, Failure> {
     let packed = packed.map_err(failure)?;
     session.output.answer(&packed.build, || {
         let s = if packed.files == 1 { "" } else { "s" };
+        let assumed = if packed.assumed_path {
+            "\n`PATH` gets `bin`: the metadata says nothing of `variables`"
+        } else {
+            ""
+        };
         format!(
-            "packed `{}`: {} file{s}, {}\nrecord `{}`: {}",
+            "packed `{}`: {} file{s}, {}\nrecord `{}`: {}{assumed}",
             output.display(),
             packed.files,
             indicatif::HumanBytes(packed.size),

@@ -99,6 +99,23 @@ fn entries_are_what_the_folder_has_without_its_metadata() {
 }
 
 #[test]
+fn what_is_in_bin_is_found_unless_the_metadata_says_otherwise() {
+    let files = folder(&["lib/x"]);
+
+    let (assumed, _) = pack_into(files.path(), "afw.tar").unwrap();
+    fs::write(files.path().join(METADATA), format!("{TOML}variables = {{}}\n")).unwrap();
+    let (none, _) = pack_into(files.path(), "afw.tar").unwrap();
+    fs::write(files.path().join(METADATA), TOML).unwrap();
+    fs::set_permissions(files.path().join("bin/tool"), fs::Permissions::from_mode(0o644)).unwrap();
+    let (no_command, _) = pack_into(files.path(), "afw.tar").unwrap();
+
+    let variables = serde_json::to_value(&assumed.build.variables).unwrap();
+    assert_eq!(variables, serde_json::json!({"PATH": ["bin"]}));
+    assert!(assumed.assumed_path && !none.assumed_path && !no_command.assumed_path);
+    assert!(none.build.variables.is_empty() && no_command.build.variables.is_empty());
+}
+
+#[test]
 fn the_record_is_made_of_metadata_and_name() {
     let files = folder(&[]);
     fs::write(files.path().join(METADATA), "license = 'MIT'\n").unwrap();

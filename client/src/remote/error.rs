@@ -1,6 +1,6 @@
 //! What can go wrong between this machine and the server.
 
-use larder_schema::{Platform, Problem, ProblemKind};
+use larder_schema::{Digest, Platform, Problem, ProblemKind, Sha256};
 
 use super::Origin;
 
@@ -93,6 +93,13 @@ impl Error {
             | Self::Token
             | Self::Client(_) => None,
         }
+    }
+
+    /// The archives that the server lacks, where that is why it said no.
+    pub fn missing(&self) -> Vec<Sha256> {
+        let named = self.problem().and_then(|problem| problem.fields.get("missing").cloned());
+        let named = named.and_then(|value| serde_json::from_value::<Vec<Digest>>(value).ok());
+        named.unwrap_or_default().into_iter().map(|digest| digest.0).collect()
     }
 
     /// Whether the server does not know what was asked for.

@@ -96,6 +96,7 @@ CREATE TABLE builds (
     UNIQUE (product, major, minor, patch, build, platform)
 ) STRICT;
 CREATE INDEX builds_archive ON builds (archive, seq);
+CREATE INDEX builds_digest ON builds (digest);
 CREATE INDEX builds_revision ON builds (revision) WHERE revision IS NOT NULL;
 CREATE INDEX builds_upstream_version ON builds (upstream_version)
     WHERE upstream_version IS NOT NULL;

@@ -165,6 +165,27 @@ async fn an_archive_is_kept_once_with_its_index(catalog: &dyn Catalog) {
     assert!(catalog.is_named(&sha256).await.unwrap());
 }
 
+async fn bytes_in_another_format_are_kept_until_a_build_names_them(catalog: &dyn Catalog) {
+    let (zip, of_zip) = archive("afw", &[("a.data/scripts/x", b"one")]);
+    let (wheel, of_wheel) = archive("afw", &[("bin/x", b"one")]);
+    let wheel =
+        StoredArchive { format: ArchiveFormat::Wheel, key: "archives/second".to_owned(), ..wheel };
+    catalog.record_archive(&zip, &of_zip).await.unwrap();
+
+    let second = catalog.record_archive(&wheel, &of_wheel).await.unwrap();
+
+    assert_eq!(second, StoredArchive { key: zip.key.clone(), ..wheel.clone() });
+    assert_eq!(catalog.contents(&zip.sums.sha256, None, 9).await.unwrap(), of_wheel.entries);
+    let (mut of_before, digest) = build("afw", "1.0.0-b1", Some(&zip));
+    of_before.tree = Some(zip.tree);
+    let refused = catalog.record(&publication(&[(of_before, digest)]), &act()).await.unwrap();
+    assert!(matches!(refused, Err(Refusal::ArchivesMissing { .. })), "it has another tree now");
+    let afw = build("afw", "1.0.0-b1", Some(&wheel));
+    catalog.record(&publication(&[afw]), &act()).await.unwrap().unwrap();
+    assert_eq!(catalog.record_archive(&zip, &of_zip).await.unwrap(), second);
+    assert_eq!(catalog.contents(&zip.sums.sha256, None, 9).await.unwrap(), of_wheel.entries);
+}
+
 async fn a_tag_moves_only_from_where_it_is_expected(catalog: &dyn Catalog) {
     publish_version(catalog, "1.0.0").await;
     publish_version(catalog, "2.0.0").await;
@@ -330,6 +351,8 @@ async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
     let stored = catalog.builds_by_key(&[afw.0.key()]).await.unwrap().remove(0).unwrap();
     assert_eq!(stored.withdrawn.unwrap().as_str(), "wrong flags");
     assert_eq!(catalog.statements(&afw.1).await.unwrap()[0].said, said);
+    assert_eq!(catalog.names_of(&afw.1).await.unwrap(), [afw.0.product]);
+    assert!(catalog.names_of(&Digest::of(b"nothing")).await.unwrap().is_empty());
 }
 
 async fn tokens_are_kept_found_and_revoked(catalog: &dyn Catalog) {
@@ -415,7 +438,7 @@ async fn a_replayed_journal_gives_the_same_answers(first: &dyn Catalog, second: 
 
     second.record_archive(&stored, &index).await.unwrap();
     for row in first.journal(1, 10).await.unwrap() {
-        second.replay(&serde_json::from_str(&row.document).unwrap()).await.unwrap();
+        second.replay(&serde_json::from_str(&row.document).unwrap(), &row).await.unwrap();
     }
 
     let name = "lsst_distrib".parse().unwrap();
@@ -485,6 +508,7 @@ promises!(
     builds_without_their_archive_are_refused,
     twins_are_refused_unless_they_are_allowed,
     an_archive_is_kept_once_with_its_index,
+    bytes_in_another_format_are_kept_until_a_build_names_them,
     a_tag_moves_only_from_where_it_is_expected,
     a_label_is_never_a_tag_and_a_version,
     distributions_are_found_by_version_tag_and_digest,

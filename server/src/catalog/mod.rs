@@ -376,7 +376,8 @@ pub trait Catalog: Send + Sync + 'static {
     /// All uploads that began and have not ended.
     async fn uploads(&self) -> Result<Vec<Upload>, Error>;
 
-    /// Keeps an archive with its index; what is there already stays as it is and is returned.
+    /// Keeps an archive with its index; what is there already stays as it is and is returned, unless
+    /// it is there in another format and no build names it: then this is what it is from now on.
     async fn record_archive(
         &self,
         archive: &StoredArchive,
@@ -423,6 +424,8 @@ pub trait Catalog: Send + Sync + 'static {
         said: &larder_schema::api::StatementRequest,
         act: &Act,
     ) -> Result<Statement, Error>;
+    /// The products of the builds, and the names of the distributions, that have this digest.
+    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error>;
     /// What was said about a digest, in the order of saying.
     async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error>;
 
@@ -451,7 +454,7 @@ pub trait Catalog: Send + Sync + 'static {
     /// The builds with these keys, in their order; none where there is none.
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
 
-    /// Distributions whose name has `query` in it, by name, the last published first.
+    /// Distributions whose name has `query` in it and is `name`, the last published first.
     async fn distributions(
         &self,
         query: Option<&str>,
@@ -486,8 +489,9 @@ pub trait Catalog: Send + Sync + 'static {
     async fn journal(&self, from: u64, limit: usize) -> Result<Vec<JournalRow>, Error>;
     /// The number of the last journal entry, 0 when there is none, and its digest.
     async fn journal_head(&self) -> Result<(u64, Option<Digest>), Error>;
-    /// Does again what a journal entry says; its archives must have been recorded.
-    async fn replay(&self, entry: &JournalEntry) -> Result<(), Error>;
+    /// Does again what a journal entry says, and keeps its document byte for byte; its archives
+    /// must have been recorded.
+    async fn replay(&self, entry: &JournalEntry, row: &JournalRow) -> Result<(), Error>;
 
     /// What the engine itself finds wrong with its files and between its tables.
     async fn check(&self) -> Result<Vec<CheckFault>, Error>;

@@ -196,6 +196,9 @@ impl From<UploadError> for ApiError {
             UploadError::WrongSum { promised, found } => Self::told(ProblemKind::WrongSum, &error)
                 .with("promised", promised)
                 .with("found", found),
+            UploadError::OtherFormat { known, .. } => {
+                Self::told(ProblemKind::Contradiction, &error).with("format", known)
+            }
             UploadError::DiskFull => Self::ours(ProblemKind::DiskFull, &error),
             UploadError::Stopped => Self::ours(ProblemKind::Unavailable, &error),
             UploadError::Io(_) | UploadError::Read(_) | UploadError::Random(_) => {

@@ -1,15 +1,14 @@
 //! The check: everything computed again from bytes, and compared with what the catalog says.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
 
 use larder_schema::api::{CheckFault, CheckReport};
 use larder_schema::archive::{self, Limits, NoSink};
 use larder_schema::contents::tree_checksum;
-use larder_schema::{Digest, Entry, Hasher, Listed, Sha256};
+use larder_schema::{Build, Digest, Entry, Hasher, Listed, Sha256};
 
 use super::Registry;
+use super::journal::FlushError;
 use crate::blobs;
 use crate::catalog::{
     self, BuildFilter, Change, DistributionSelector, JournalEntry, JournalRow, StoredArchive,
@@ -32,15 +31,33 @@ pub enum CheckError {
     Blobs(#[from] blobs::Error),
 }
 
+impl From<FlushError> for CheckError {
+    fn from(error: FlushError) -> Self {
+        match error {
+            FlushError::Catalog(error) => Self::Catalog(error),
+            FlushError::Blobs(error) => Self::Blobs(error),
+        }
+    }
+}
+
+/// How many documents there are, by one account or another.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    builds: u64,
+    distributions: u64,
+}
+
 impl Registry {
     /// Reads every archive again, and recomputes every digest.
     pub async fn check(&self) -> Result<CheckReport, CheckError> {
         let mut report = CheckReport::default();
         report.faults.extend(self.inner.catalog.check().await?);
         self.check_archives(&mut report).await?;
-        self.check_builds(&mut report).await?;
-        self.check_distributions(&mut report).await?;
-        self.check_journal(&mut report).await?;
+        let seen = Counted {
+            builds: self.check_builds(&mut report).await?,
+            distributions: self.check_distributions(&mut report).await?,
+        };
+        self.check_journal(&mut report, seen).await?;
         report.ok = report.faults.is_empty();
         report.faults.truncate(MOST_FAULTS);
         Ok(report)
@@ -81,20 +98,21 @@ impl Registry {
         fault.map_err(|_| CheckError::Catalog(catalog::Error::Stopped))
     }
 
-    async fn check_builds(&self, report: &mut CheckReport) -> Result<(), CheckError> {
-        let mut after = None;
+    /// Looks at all builds, and tells how many there are.
+    async fn check_builds(&self, report: &mut CheckReport) -> Result<u64, CheckError> {
+        let (mut after, mut seen) = (None, 0);
         loop {
             let page = self.inner.catalog.builds(&BuildFilter::default(), after, PAGE).await?;
+            seen += page.items.len() as u64;
             for stored in &page.items {
                 report.documents += 1;
                 if let Some(fault) = self.build_fault(stored).await? {
-                    let subject = stored.build.key().to_string();
-                    report.faults.push(CheckFault { subject, fault, archive: None });
+                    report.add(stored.build.key().to_string(), fault);
                 }
             }
             match page.next.and_then(|next| next.parse().ok()) {
                 Some(next) => after = Some(next),
-                None => return Ok(()),
+                None => return Ok(seen),
             }
         }
     }
@@ -114,10 +132,12 @@ impl Registry {
         })
     }
 
-    async fn check_distributions(&self, report: &mut CheckReport) -> Result<(), CheckError> {
-        let mut after = None;
+    /// Looks at all distributions, and tells how many there are.
+    async fn check_distributions(&self, report: &mut CheckReport) -> Result<u64, CheckError> {
+        let (mut after, mut seen) = (None, 0);
         loop {
             let page = self.inner.catalog.distributions(None, None, after, PAGE).await?;
+            seen += page.items.len() as u64;
             for summary in &page.items {
                 report.documents += 1;
                 let selector = DistributionSelector::Digest(summary.digest);
@@ -125,14 +145,13 @@ impl Registry {
                 for stored in found.distributions {
                     if let Some(fault) = self.distribution_fault(&stored).await? {
                         let document = &stored.distribution;
-                        let subject = format!("{} {}", document.name, document.version);
-                        report.faults.push(CheckFault { subject, fault, archive: None });
+                        report.add(format!("{} {}", document.name, document.version), fault);
                     }
                 }
             }
             match page.next.and_then(|next| next.parse().ok()) {
                 Some(next) => after = Some(next),
-                None => return Ok(()),
+                None => return Ok(seen),
             }
         }
     }
@@ -157,10 +176,12 @@ impl Registry {
     }
 
     /// Whether the journal is a chain, lies in the blob store, and tells of all that is there.
-    async fn check_journal(&self, report: &mut CheckReport) -> Result<(), CheckError> {
-        let mut previous = None;
-        let mut next = 1;
-        let mut told: BTreeMap<&'static str, u64> = BTreeMap::new();
+    async fn check_journal(
+        &self,
+        report: &mut CheckReport,
+        seen: Counted,
+    ) -> Result<(), CheckError> {
+        let (mut told, mut previous, mut next) = (Counted::default(), None, 1);
         loop {
             let page = self.inner.catalog.journal(next, PAGE).await?;
             if page.is_empty() {
@@ -169,12 +190,19 @@ impl Registry {
             for row in page {
                 report.documents += 1;
                 if let Some(fault) = self.journal_fault(&row, next, previous, &mut told).await? {
-                    let subject = format!("journal entry {}", row.seq);
-                    report.faults.push(CheckFault { subject, fault, archive: None });
+                    report.add(format!("journal entry {}", row.seq), fault);
                 }
                 previous = Some(row.digest);
                 next = row.seq + 1;
             }
+        }
+        // What was published while the check was under way is told and was not seen.
+        if seen.builds > told.builds || seen.distributions > told.distributions {
+            let fault = format!(
+                "it tells of {} builds and {} distributions, and the catalog has {} and {}",
+                told.builds, told.distributions, seen.builds, seen.distributions
+            );
+            report.add("the journal".to_owned(), fault);
         }
         Ok(())
     }
@@ -184,7 +212,7 @@ impl Registry {
         row: &JournalRow,
         seq: u64,
         previous: Option<Digest>,
-        told: &mut BTreeMap<&'static str, u64>,
+        told: &mut Counted,
     ) -> Result<Option<String>, CheckError> {
         if row.seq != seq {
             return Ok(Some(format!("entry {seq} is missing")));
@@ -192,13 +220,40 @@ impl Registry {
         let Ok(entry) = serde_json::from_str::<JournalEntry>(&row.document) else {
             return Ok(Some("it cannot be read".to_owned()));
         };
-        if let Change::Publish { builds, .. } = &entry.change {
-            *told.entry("builds").or_default() += builds.len() as u64;
-        }
         if entry.previous != previous || Digest::of(row.document.as_bytes()) != row.digest {
             return Ok(Some("its digests do not chain".to_owned()));
         }
-        match self.inner.blobs.document(&row.key()).await {
+        if let Change::Publish { builds, distribution, .. } = &entry.change {
+            told.builds += builds.len() as u64;
+            told.distributions += u64::from(distribution.is_some());
+            if let Some(fault) = self.untrue(builds).await? {
+                return Ok(Some(fault));
+            }
+        }
+        self.stored_fault(row).await
+    }
+
+    /// What an entry tells of builds that is not so.
+    async fn untrue(&self, told: &[Build]) -> Result<Option<String>, CheckError> {
+        let keys: Vec<_> = told.iter().map(Build::key).collect();
+        let found = self.inner.catalog.builds_by_key(&keys).await?;
+        let is_there = |(told, found): &(&Build, Option<StoredBuild>)| {
+            found.as_ref().is_some_and(|found| told.digest().ok() == Some(found.digest))
+        };
+        let untrue = told.iter().zip(found).find(|pair| !is_there(pair));
+        Ok(untrue.map(|(told, _)| {
+            format!("it tells of {}, which the catalog lacks or has otherwise", told.key())
+        }))
+    }
+
+    /// Whether the blob store has the entry; one that is on its way there is waited for.
+    async fn stored_fault(&self, row: &JournalRow) -> Result<Option<String>, CheckError> {
+        let mut found = self.inner.blobs.document(&row.key()).await;
+        if matches!(found, Err(blobs::Error::Missing { .. })) {
+            self.flush_journal().await?;
+            found = self.inner.blobs.document(&row.key()).await;
+        }
+        match found {
             Ok(bytes) if bytes == row.document.as_bytes() => Ok(None),
             Ok(_) => Ok(Some("the blob store has it with other bytes".to_owned())),
             Err(blobs::Error::Missing { .. }) => Ok(Some("the blob store lacks it".to_owned())),
@@ -214,12 +269,13 @@ fn read_again(
     entries: &[Entry],
     limits: &Limits,
 ) -> Option<String> {
-    match sums(&mut source) {
-        Ok(sums) if sums == stored.sums => {}
-        Ok(sums) => {
-            return Some(format!("its {} bytes have the SHA-256 {}", sums.size, sums.sha256));
-        }
-        Err(error) => return Some(format!("its bytes cannot be read: {error}")),
+    let mut hasher = Hasher::new();
+    if let Err(error) = hasher.take_all(&mut source) {
+        return Some(format!("its bytes cannot be read: {error}"));
+    }
+    let sums = hasher.finish();
+    if sums != stored.sums {
+        return Some(format!("its {} bytes have the SHA-256 {}", sums.size, sums.sha256));
     }
     match archive::read(source, stored.format, limits, &mut NoSink) {
         Err(error) => Some(format!("its bytes are no archive that larder takes: {error}")),
@@ -230,16 +286,5 @@ fn read_again(
             Some("the catalog tells other entries than its bytes unpack to".to_owned())
         }
         Ok(_) => None,
-    }
-}
-
-fn sums(source: &mut File) -> io::Result<larder_schema::Sums> {
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match source.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            read => hasher.update(&buffer[..read]),
-        }
     }
 }

@@ -165,13 +165,23 @@ impl Registry {
 
     /// Says something about the record of a build or a distribution; durable when this returns.
     ///
-    /// Only an admin may, since a digest does not tell whose it is.
+    /// A digest does not tell whose it is, so it is looked up first; what the caller may not read is
+    /// not known.
     pub async fn state(
         &self,
         caller: &Caller,
         request: StatementRequest,
     ) -> Result<Statement, PublishError> {
-        caller.demand(Permission::Admin)?;
+        caller.demand_token()?;
+        let subject = request.subject;
+        let mut names = self.inner.catalog.names_of(&subject).await?;
+        names.retain(|name| caller.may(Permission::Read(name)));
+        if names.is_empty() {
+            return Err(PublishError::NoSubject { subject });
+        }
+        for name in &names {
+            caller.demand(Permission::Withdraw(name))?;
+        }
         let statement = self.inner.catalog.state(&request, &self.act(caller)).await?;
         self.flush_journal().await?;
         Ok(statement)

@@ -8,9 +8,7 @@ use larder_schema::canonical::CanonicalError;
 use larder_schema::closure::{Closure, Unmet};
 use larder_schema::distribution::DistributionFault;
 use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
-use larder_schema::{
-    Build, BuildKey, Checksum, Digest, Distribution, Listed, ProductName, Sha256, Text,
-};
+use larder_schema::{Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Text};
 
 use super::Registry;
 use super::journal::FlushError;
@@ -85,6 +83,12 @@ pub enum PublishError {
         name: ProductName,
         /// What it is said to come from.
         from: Digest,
+    },
+    /// A statement is about something that is not there.
+    #[error("there is no build and no distribution with the digest {subject} here")]
+    NoSubject {
+        /// The digest.
+        subject: Digest,
     },
     /// The catalog refused.
     #[error(transparent)]
@@ -177,10 +181,10 @@ impl Registry {
         for record in records {
             let mut build = checked(record)?;
             build.test |= caller.is_test();
-            if let Some(sum) = build.archive.as_ref().map(|archive| archive.sha256) {
-                match self.archive_with_bytes(sum).await? {
+            if let Some(told) = &build.archive {
+                match self.archive_with_bytes(told).await? {
                     Some(archive) => build = with_facts(build, &archive)?,
-                    None => missing.push(sum),
+                    None => missing.push(told.sha256),
                 }
             }
             let digest = build.digest()?;
@@ -198,12 +202,21 @@ impl Registry {
     }
 
     /// The archive, if its bytes are where the catalog says; otherwise it counts as missing.
-    async fn archive_with_bytes(&self, sum: Sha256) -> Result<Option<StoredArchive>, PublishError> {
-        let Some(archive) = self.inner.catalog.archive(&Checksum::Sha256(sum)).await? else {
+    ///
+    /// So does one that came in another format and that no build names: it may come again in this.
+    async fn archive_with_bytes(
+        &self,
+        told: &Archive,
+    ) -> Result<Option<StoredArchive>, PublishError> {
+        let Some(stored) = self.inner.catalog.archive(&told.sha256.into()).await? else {
             return Ok(None);
         };
-        let size = self.inner.blobs.size(&archive.key).await?;
-        Ok((size == Some(archive.sums.size)).then_some(archive))
+        let is_other = ArchiveFormat::of_name(told.name.as_str()) != Some(stored.format);
+        if is_other && !self.inner.catalog.is_named(&told.sha256).await? {
+            return Ok(None);
+        }
+        let size = self.inner.blobs.size(&stored.key).await?;
+        Ok((size == Some(stored.sums.size)).then_some(stored))
     }
 
     /// The distribution with all that the server fills in.
@@ -344,7 +357,9 @@ fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, Publish
         ArchiveFormat::of_name(archive.name.as_str())
             .filter(|format| *format != stored.format)
             .map(|format| {
-                let (given, known) = (format.extension(), stored.format.extension());
+                let given = format!("`.{}`", format.extension());
+                let known = stored.format.extension();
+                let known = format!("`.{known}`: a build has published the same bytes as that");
                 contradiction(&build, "archive.name", &given, &known)
             }),
     ];

@@ -40,7 +40,10 @@ pub(super) fn record(
     entries: &[Entry],
 ) -> Result<StoredArchive, Error> {
     if let Some(known) = by_checksum(db, &Checksum::Sha256(new.sums.sha256))? {
-        return Ok(known);
+        if known.format == new.format || is_named(db, &new.sums.sha256)? {
+            return Ok(known);
+        }
+        return record_anew(db, StoredArchive { key: known.key, ..new.clone() }, entries);
     }
     let sql = format!("INSERT INTO archives ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     db.prepare_cached(&sql)?.execute(params![
@@ -54,10 +57,38 @@ pub(super) fn record(
         signed(new.unpacked_bytes),
     ])?;
     let id = db.last_insert_rowid();
-    for entry in entries {
-        record_entry(db, id, entry)?;
-    }
+    record_entries(db, id, entries)?;
     Ok(new.clone())
+}
+
+/// The same bytes in another format, which unpack to something else.
+fn record_anew(
+    db: &Connection,
+    archive: StoredArchive,
+    entries: &[Entry],
+) -> Result<StoredArchive, Error> {
+    let id = db
+        .prepare_cached(
+            "UPDATE archives SET format = ?2, tree = ?3, tar_sha256 = ?4, unpacked = ?5 \
+             WHERE sha256 = ?1 RETURNING id",
+        )?
+        .query_row(
+            params![
+                archive.sums.sha256.0,
+                archive.format.extension(),
+                archive.tree.0,
+                archive.tar_sha256.map(|sum| sum.0),
+                signed(archive.unpacked_bytes),
+            ],
+            |row| row.get(0),
+        )?;
+    db.prepare_cached("DELETE FROM entries WHERE archive = ?1")?.execute([id])?;
+    record_entries(db, id, entries)?;
+    Ok(archive)
+}
+
+fn record_entries(db: &Connection, archive: i64, entries: &[Entry]) -> Result<(), Error> {
+    entries.iter().try_for_each(|entry| record_entry(db, archive, entry))
 }
 
 fn record_entry(db: &Connection, archive: i64, entry: &Entry) -> Result<(), Error> {

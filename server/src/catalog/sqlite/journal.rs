@@ -64,8 +64,13 @@ pub(super) fn page(db: &Connection, from: u64, limit: usize) -> Result<Vec<Journ
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Does again what an entry says. It comes from the blob store, so it is there already.
-pub(super) fn replay(db: &Connection, entry: &JournalEntry) -> Result<(), Stop> {
+/// Does again what an entry says. It comes from the blob store, so it is there already, and is kept
+/// as it was written: another version might write it otherwise, and the next holds its digest.
+pub(super) fn replay(
+    db: &Connection,
+    entry: &JournalEntry,
+    document: &JournalRow,
+) -> Result<(), Stop> {
     let act = Act { by: entry.by.clone(), at: entry.at.clone() };
     let published = |seq| Published { at: act.at.clone(), by: act.by.clone(), seq };
     match &entry.change {
@@ -91,7 +96,7 @@ pub(super) fn replay(db: &Connection, entry: &JournalEntry) -> Result<(), Stop> 
             record::insert_statement(db, said, &act)?;
         }
     }
-    insert(db, &JournalRow::of(entry).map_err(Error::from)?, true)?;
+    insert(db, document, true)?;
     Ok(())
 }
 

@@ -176,6 +176,16 @@ pub(super) fn products(
     Ok(Page { items, next })
 }
 
+/// Whose a digest is; served by `builds_digest` and `distributions_digest`.
+pub(super) fn names_of(db: &Connection, subject: &Digest) -> Result<Vec<ProductName>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT products.name FROM builds JOIN products ON products.id = product \
+         WHERE digest = ?1 UNION SELECT name FROM distributions WHERE digest = ?1",
+    )?;
+    let rows = statement.query_map([subject.0.0], |row| column::parsed(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn statements(db: &Connection, subject: &Digest) -> Result<Vec<Statement>, Error> {
     let mut statement = db
         .prepare_cached("SELECT id, said, at, by FROM statements WHERE subject = ?1 ORDER BY id")?;

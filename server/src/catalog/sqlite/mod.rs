@@ -54,7 +54,7 @@ struct Inner {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
 }
 
 /// Why a transaction was given up.
@@ -104,7 +104,7 @@ impl Sqlite {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
-            reading: Semaphore::new(READERS),
+            reading: Arc::new(Semaphore::new(READERS)),
         };
         Ok(Self { inner: Arc::new(inner), read_time: READ_TIME })
     }
@@ -150,9 +150,12 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _permit = self.inner.reading.acquire().await.map_err(|_| Error::Stopped)?;
+        let permit = Arc::clone(&self.inner.reading).acquire_owned();
+        let permit = permit.await.map_err(|_| Error::Stopped)?;
         let (inner, read_time) = (Arc::clone(&self.inner), self.read_time);
         blocking(move || {
+            // Held by the work and not by who waits for it: that one may be gone before it ends.
+            let _permit = permit;
             let mut reader = inner.reader()?;
             let end = Instant::now() + read_time;
             reader.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > end))?;
@@ -167,16 +170,16 @@ impl Sqlite {
 }
 
 impl Inner {
+    /// A connection that reads, an idle one if there is one; its last deadline is still set.
     fn reader(&self) -> Result<Connection, Error> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(reader) => Ok(reader),
-            None => {
-                let reader = connect(&self.path, 8_000)?;
-                reader.pragma_update(None, "query_only", true)?;
-                Ok(reader)
-            }
-        }
+        idle.map_or_else(|| self.new_reader(), Ok)
+    }
+
+    fn new_reader(&self) -> Result<Connection, Error> {
+        let reader = connect(&self.path, 8_000)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(reader)
     }
 }
 
@@ -330,6 +333,11 @@ impl Catalog for Sqlite {
         self.change(move |db| record::state(db, &said, &act)).await
     }
 
+    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error> {
+        let subject = *subject;
+        self.read(move |db| lookup::names_of(db, &subject)).await
+    }
+
     async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error> {
         let subject = *subject;
         self.read(move |db| lookup::statements(db, &subject)).await
@@ -431,9 +439,9 @@ impl Catalog for Sqlite {
         self.read(journal::head).await
     }
 
-    async fn replay(&self, entry: &JournalEntry) -> Result<(), Error> {
-        let entry = entry.clone();
-        let done = self.write(move |db| journal::replay(db, &entry)).await?;
+    async fn replay(&self, entry: &JournalEntry, row: &JournalRow) -> Result<(), Error> {
+        let (entry, row) = (entry.clone(), row.clone());
+        let done = self.write(move |db| journal::replay(db, &entry, &row)).await?;
         done.map_err(|refusal| Error::Unreadable {
             what: "a journal entry".to_owned(),
             source: Box::new(refusal),
@@ -442,6 +450,7 @@ impl Catalog for Sqlite {
 
     async fn check(&self) -> Result<Vec<CheckFault>, Error> {
         let inner = Arc::clone(&self.inner);
-        blocking(move || check::check(&inner.reader()?)).await
+        // On a connection of its own: it may take longer than a read may.
+        blocking(move || check::check(&inner.new_reader()?)).await
     }
 }

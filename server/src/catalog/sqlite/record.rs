@@ -62,12 +62,14 @@ pub(super) fn record(
     Ok(recorded)
 }
 
+/// Also one that unpacks to something else than the build says is missing: it was there in another
+/// format when the build was looked at.
 fn refuse_missing_archives(db: &Connection, publication: &Publication) -> Result<(), Stop> {
     let mut missing = Vec::new();
     for (build, _) in &publication.builds {
-        if let Some(archive) = &build.archive
-            && archives::by_checksum(db, &Checksum::Sha256(archive.sha256))?.is_none()
-        {
+        let Some(archive) = &build.archive else { continue };
+        let stored = archives::by_checksum(db, &Checksum::Sha256(archive.sha256))?;
+        if stored.is_none_or(|stored| build.tree.is_some_and(|tree| tree != stored.tree)) {
             missing.push(archive.sha256);
         }
     }

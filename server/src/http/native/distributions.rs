@@ -60,7 +60,7 @@ pub(super) fn routes() -> Vec<Route> {
             .gives::<TagsAnswer>(200, "All tags and all their moves")
             .to(tags),
         Route::post("/api/v1/statements", "Says something about a digest, for good")
-            .needs(Needs::Admin)
+            .needs(Needs::Scope("withdraw"))
             .takes::<StatementRequest>()
             .gives::<Statement>(201, "What was said")
             .to(state),

@@ -88,6 +88,7 @@ impl From<PublishError> for ApiError {
                     .collect();
                 Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
             }
+            PublishError::NoSubject { .. } => Self::told(ProblemKind::Unknown, &error),
             PublishError::NotPromoted { .. } => Self::told(ProblemKind::Contradiction, &error),
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
         }

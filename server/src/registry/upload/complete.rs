@@ -48,7 +48,11 @@ impl Registry {
                 self.forget(&upload, gate).await?;
                 Ok(Standing { offset: upload.length, ..Standing::of(&upload) })
             }
-            Err(error @ (UploadError::WrongSum { .. } | UploadError::Refused(_))) => {
+            Err(
+                error @ (UploadError::WrongSum { .. }
+                | UploadError::OtherFormat { .. }
+                | UploadError::Refused(_)),
+            ) => {
                 info!(upload = upload.id, "an upload was refused: {error}");
                 self.forget(&upload, gate).await?;
                 Err(error)
@@ -63,12 +67,13 @@ impl Registry {
             self.inner.metrics.archive("wrong_sum");
             return Err(UploadError::WrongSum { promised, found });
         }
-        if self.is_kept(upload, sums).await? {
+        let format = format_of(&upload.filename)?;
+        if self.is_kept(upload, sums, format).await? {
             self.inner.metrics.archive("known");
             return Ok(());
         }
-        let index = self.index(upload).await?;
-        self.record(upload, sums, &index).await?;
+        let index = self.index(upload, format).await?;
+        self.record(upload, sums, format, &index).await?;
         self.inner.metrics.archive("stored");
         let size_bytes = sums.size;
         info!(checksum = %Checksum::Sha256(found), size_bytes, "keeps `{}`", upload.filename);
@@ -76,7 +81,15 @@ impl Registry {
     }
 
     /// Whether the archive is there already. Bytes that the disk has lost since are put back.
-    async fn is_kept(&self, upload: &Upload, sums: &Sums) -> Result<bool, UploadError> {
+    ///
+    /// In another format it is not, and where a build names it as that, it cannot be in this one: an
+    /// archive has one tree.
+    async fn is_kept(
+        &self,
+        upload: &Upload,
+        sums: &Sums,
+        format: ArchiveFormat,
+    ) -> Result<bool, UploadError> {
         let checksum = Checksum::Sha256(sums.sha256);
         let Some(known) = self.inner.catalog.archive(&checksum).await? else { return Ok(false) };
         if self.inner.blobs.size(&known.key).await? != Some(sums.size) {
@@ -84,18 +97,19 @@ impl Registry {
             let staged = self.inner.uploads.path(&upload.id);
             self.inner.blobs.restore(&known.key, &staged, sums).await?;
         }
-        Ok(true)
+        if known.format != format && self.inner.catalog.is_named(&sums.sha256).await? {
+            return Err(other_format(upload, known.format));
+        }
+        Ok(known.format == format)
     }
 
     /// Reads the archive from its first byte to its last.
-    async fn index(&self, upload: &Upload) -> Result<Index, UploadError> {
+    async fn index(&self, upload: &Upload, format: ArchiveFormat) -> Result<Index, UploadError> {
         let permit = self.inner.uploads.index.acquire().await;
         let _permit = permit.map_err(|_| UploadError::Stopped)?;
         let (path, filename) = (self.inner.uploads.path(&upload.id), upload.filename.clone());
         let limits = self.inner.config.limits.archive();
         let read = blocking(move || {
-            let unknown = || UploadError::Format { filename: filename.clone() };
-            let format = ArchiveFormat::of_name(&filename).ok_or_else(unknown)?;
             let source = BufReader::with_capacity(READ_AHEAD, std::fs::File::open(path)?);
             archive::read(source, format, &limits, &mut NoSink)
                 .map_err(|error| to_refusal(error, filename))
@@ -107,9 +121,13 @@ impl Registry {
         read
     }
 
-    async fn record(&self, upload: &Upload, sums: &Sums, index: &Index) -> Result<(), UploadError> {
-        let filename = upload.filename.clone();
-        let format = ArchiveFormat::of_name(&filename).ok_or(UploadError::Format { filename })?;
+    async fn record(
+        &self,
+        upload: &Upload,
+        sums: &Sums,
+        format: ArchiveFormat,
+        index: &Index,
+    ) -> Result<(), UploadError> {
         let staged = self.inner.uploads.path(&upload.id);
         let key = self.inner.blobs.adopt(&staged, sums).await?;
         let archive = StoredArchive {
@@ -126,7 +144,8 @@ impl Registry {
         {
             warn!(error = &error as &dyn std::error::Error, "could not remove a second copy");
         }
-        recorded.map(|_| ()).map_err(UploadError::from)
+        let recorded = recorded?;
+        if recorded.format == format { Ok(()) } else { Err(other_format(upload, recorded.format)) }
     }
 
     /// Whether the row names these very bytes, or may: somebody else may have brought the same
@@ -138,6 +157,15 @@ impl Registry {
         let known = self.inner.catalog.archive(&Checksum::Sha256(archive.sums.sha256)).await;
         known.map_or(true, |known| known.is_some_and(|known| known.key == archive.key))
     }
+}
+
+fn format_of(filename: &str) -> Result<ArchiveFormat, UploadError> {
+    let unknown = || UploadError::Format { filename: filename.to_owned() };
+    ArchiveFormat::of_name(filename).ok_or_else(unknown)
+}
+
+fn other_format(upload: &Upload, known: ArchiveFormat) -> UploadError {
+    UploadError::OtherFormat { filename: upload.filename.clone(), known: known.extension() }
 }
 
 /// A refusal, unless the machine is to blame.

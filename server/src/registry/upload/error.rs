@@ -100,6 +100,17 @@ pub enum UploadError {
         /// What came.
         found: Sha256,
     },
+    /// A build has the same bytes in another format; the upload is gone.
+    #[error(
+        "a build has published the very bytes of `{}` as a `.{known}`, and an archive unpacks to one \
+         tree: call it that too, or pack it anew", .filename.escape_debug()
+    )]
+    OtherFormat {
+        /// The file's name.
+        filename: String,
+        /// The ending of the format that it has here.
+        known: &'static str,
+    },
     /// The archive is refused; the upload is gone.
     #[error(transparent)]
     Refused(#[from] ArchiveRefused),

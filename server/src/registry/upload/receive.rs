@@ -4,7 +4,7 @@
 //! connection that breaks, at whatever moment, leaves a file, hashes and a row that agree.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
@@ -25,8 +25,6 @@ use crate::registry::Registry;
 
 /// Parts of a body that wait to be written: with their size, the memory that an upload takes.
 const WAITING: usize = 16;
-/// Bytes read at once where hashes are made again from a file.
-const READ_BYTES: usize = 256 * 1024;
 
 /// How long a body may still be taken when somebody else asks for the upload, and how long nothing
 /// of it may come then.
@@ -304,14 +302,10 @@ impl Staged {
 }
 
 fn hashed(file: &mut File) -> io::Result<Hasher> {
-    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; READ_BYTES]);
-    file.seek(SeekFrom::Start(0))?;
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
+    let mut hasher = Hasher::new();
+    file.rewind()?;
+    hasher.take_all(file)?;
+    Ok(hasher)
 }
 
 /// Sends the body to the task, until it ends or somebody else asks for the upload. Then what is

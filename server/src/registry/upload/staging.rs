@@ -14,6 +14,7 @@ use tracing::warn;
 use super::{Standing, UploadError};
 use crate::access::Caller;
 use crate::catalog::Upload;
+use crate::durable::sync_folder;
 
 /// How many uploads that are done are remembered, for clients whose connection broke at the end.
 const DONE: usize = 10_000;
@@ -129,7 +130,7 @@ impl Uploads {
         let (path, folder) = (self.path(id), self.folder.clone());
         blocking(move || {
             std::fs::File::create_new(path)?;
-            std::fs::File::open(folder)?.sync_all()?;
+            sync_folder(&folder)?;
             Ok(())
         })
         .await
