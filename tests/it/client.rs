@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use larder_schema::archive::ArchiveFormat;
 use larder_tests::redact::redacted;
@@ -264,6 +265,28 @@ async fn a_failed_install_changes_nothing() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("`log@1.0.0-b1`"), "the culprit is not named: {}", ran.all());
     assert_eq!(std::fs::read_link(larder.path("env/current")).unwrap(), before);
+    larder.ok(["verify", "--prefix", "env"]);
+}
+
+#[tokio::test]
+async fn two_who_install_into_one_environment_at_once_take_turns() {
+    let (_registry, larder) = with_apps().await;
+    let log = build("log", "1.0.0-b1").file("l", b"log").pack();
+    write(&larder, &log);
+    larder.ok(["publish", log.name(), "--distribution", "other@1.0.0"]);
+    let spawn = |target: &str| {
+        let mut command = larder.command(["install", target, "--prefix", "env"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+
+    let both = [spawn("apps@1.0.0"), spawn("other@1.0.0")];
+
+    for child in both {
+        Ran::of(child.wait_with_output().unwrap()).expect(0);
+    }
+    let listed: Value = larder.ok(["list", "--prefix", "env", "--json"]).json();
+    let text = listed.to_string();
+    assert!(text.contains("afw") && text.contains("log"), "one is lost: {listed:#}");
     larder.ok(["verify", "--prefix", "env"]);
 }
 

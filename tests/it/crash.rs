@@ -61,19 +61,22 @@ impl Closure {
         }
     }
 
-    /// How many of the builds, and whether the distribution, can be seen.
-    async fn visible(&self, http: &Http, version: &str) -> (usize, bool) {
-        let listed: Value = http.read(&format!("/api/v1/builds?version={version}")).await;
-        let path = format!("/api/v1/distributions/closure/{version}");
-        (listed["items"].as_array().unwrap().len(), http.get(&path).await.status == 200)
-    }
-
     /// All or nothing is there; answers whether it is all.
     async fn is_whole(&self, http: &Http, version: &str) -> bool {
-        match self.visible(http, version).await {
-            (0, false) => false,
-            (count, true) if count == self.parcels.len() => true,
-            part => panic!("a part of {version} is visible: {part:?}"),
+        let listed = format!("/api/v1/builds?version={version}");
+        let path = format!("/api/v1/distributions/closure/{version}");
+        loop {
+            let before = http.get(&path).await.status == 200;
+            let builds: Value = http.read(&listed).await;
+            let count = builds["items"].as_array().unwrap().len();
+            let is_there = http.get(&path).await.status == 200;
+            // A publish whose client is gone may be done between two questions.
+            if before == is_there {
+                let whole = if is_there { self.parcels.len() } else { 0 };
+                assert_eq!(count, whole, "a part of {version} is visible");
+                return is_there;
+            }
+            assert!([0, self.parcels.len()].contains(&count), "{count} builds of {version}");
         }
     }
 }
@@ -134,7 +137,7 @@ fn publish(larder: &Larder, folder: &str, version: &str) -> Child {
 /// When to kill.
 #[derive(Debug)]
 enum Moment {
-    /// When so many more bytes went up.
+    /// When so many more bytes went by.
     Bytes(u64),
     /// So long after the call that publishes.
     Publishing(Duration),
@@ -283,4 +286,54 @@ async fn a_download_that_is_cut_goes_on_and_installs() {
     assert!(came < 2 * closure.bytes, "{came} bytes came for {}", closure.bytes);
     assert_eq!(installed["fetched_bytes"], closure.bytes);
     larder.ok(["verify", "--prefix", "env"]);
+}
+
+#[tokio::test]
+async fn an_install_killed_at_any_moment_leaves_the_old_environment_or_the_new_one() {
+    let mut noise = Noise::new();
+    let victim = Victim::start().await;
+    let publisher = victim.larder();
+    let closures: Vec<Closure> = (0..2).map(|round| Closure::of(round, &mut noise)).collect();
+    for (round, closure) in closures.iter().enumerate() {
+        let version = format!("1.0.{round}");
+        closure.write(&publisher, &version);
+        let ended = publish(&publisher, &version, &version).wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    let mut switched = 0;
+    let kills = rounds() / 2;
+    for _ in 0..kills {
+        let larder = victim.larder();
+        larder.ok(["install", "closure@1.0.0", "--prefix", "env"]);
+        let current = || std::fs::read_link(larder.path("env/current")).unwrap();
+        let (old, down) = (current(), victim.proxy.down());
+        let entries = || std::fs::read_dir(larder.path("env/generations")).unwrap().count();
+        let (before, after) = (entries(), down + noise.below(closures[1].bytes));
+        // Bytes come down for long, and the switch is done in a moment: half of the kills are there.
+        let at_switch = noise.below(2) == 0;
+        let mut client = larder
+            .command(["install", "closure@1.0.1", "--prefix", "env"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until_blocking("the moment has come", || {
+            let come = if at_switch { entries() > before } else { victim.proxy.down() >= after };
+            (come || client.try_wait().unwrap().is_some()).then_some(())
+        });
+        if at_switch {
+            std::thread::sleep(Duration::from_micros(noise.below(30_000)));
+        }
+        drop(client.kill());
+        client.wait().unwrap();
+
+        switched += u32::from(current() != old);
+        larder.ok(["verify", "--prefix", "env"]);
+        larder.ok(["install", "closure@1.0.1", "--prefix", "env"]);
+        let listed: Value = larder.ok(["list", "--prefix", "env", "--json"]).json();
+        assert!(listed.to_string().contains("1.0.1-b1"), "{listed:#}");
+        larder.ok(["verify", "--prefix", "env"]);
+        larder.ok(["store", "check"]);
+    }
+    eprintln!("{kills} kills: {switched} after the switch");
 }

@@ -30,7 +30,10 @@ async fn the_server_fills_in_what_comes_from_the_builds() {
 
     let read: Value = registry.anybody().read("/api/v1/distributions/lsst/1.0.0").await;
     assert_eq!(read["digest"], answer["distribution"]["digest"]);
-    assert_eq!((&read["roots"], &read["published"]["by"]), (&json!(["apps"]), &json!("admin")));
+    assert_eq!(
+        (&read["roots"], &read["about"]["published"]["by"]),
+        (&json!(["apps"]), &json!("admin"))
+    );
     let products: Vec<_> = read["builds"].as_array().unwrap().iter().collect();
     let names: Vec<_> = products.iter().map(|listed| listed["product"].as_str().unwrap()).collect();
     assert_eq!(names, ["afw", "apps", "log"]);
@@ -42,7 +45,7 @@ async fn the_server_fills_in_what_comes_from_the_builds() {
     }
     let records = "/api/v1/distributions/lsst/1.0.0?records=true";
     let with_records: Value = registry.anybody().read(records).await;
-    assert_eq!(with_records["records"].as_array().unwrap().len(), 3);
+    assert_eq!(with_records["about"]["records"].as_array().unwrap().len(), 3);
     assert_eq!(with_records["digest"], read["digest"]);
 }
 
@@ -56,7 +59,7 @@ async fn the_digest_is_that_of_the_canonical_document() {
     let digest = read["digest"].as_str().unwrap().to_owned();
     let document = read.as_object_mut().unwrap();
     document.remove("digest");
-    document.remove("published");
+    document.remove("about");
     // Keys sorted, no spaces, nothing but texts and numbers in it: RFC 8785 says the same.
     let canonical = serde_json::to_vec(&read).unwrap();
     assert_eq!(format!("sha256:{}", larder_schema::Sha256::of(&canonical)), digest);
@@ -144,7 +147,10 @@ async fn a_distribution_is_found_by_version_tag_and_digest_and_by_nothing_else()
     let by_tag: Value = http.read(&path("current")).await;
     let by_digest: Value = http.read(&path(digest)).await;
 
-    assert_eq!((&by_tag["version"], &by_tag["tag"]["serial"]), (&json!("1.0.0"), &json!(1)));
+    assert_eq!(
+        (&by_tag["version"], &by_tag["about"]["tag"]["serial"]),
+        (&json!("1.0.0"), &json!(1))
+    );
     assert_eq!(by_digest["version"], "1.0.0");
     let mut sentences = Vec::new();
     for (asked, status) in [

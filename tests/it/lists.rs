@@ -102,6 +102,21 @@ async fn builds_are_found_by_what_is_known_of_them() {
 }
 
 #[tokio::test]
+async fn a_name_with_signs_in_it_is_found_at_its_address() {
+    let registry = TestRegistry::start().await;
+    let parcel = registry.publish(build("boost.a-b_c+x", "1.0.0-b1").file("a", b"a")).await;
+
+    for name in ["boost.a-b_c%2Bx", "boost.a-b_c+x"] {
+        let product: Value = registry.anybody().read(&format!("/api/v1/products/{name}")).await;
+        assert_eq!(product["name"], parcel.product());
+        let contents = format!("/api/v1/builds/{name}/1.0.0-b1/contents");
+        assert_eq!(registry.anybody().all(&contents, 10).await.len(), 1);
+    }
+    let listed = registry.anybody().all("/api/v1/builds?product=boost.a-b_c%2Bx", 10).await;
+    assert_eq!(listed.len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_no_page_is_refused() {
     let registry = TestRegistry::start().await;
     for query in

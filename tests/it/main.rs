@@ -1,5 +1,6 @@
 //! larder through its front doors: a file for each flow and for each kind of harm.
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
+#![allow(clippy::print_stderr, reason = "figures, and why a test did nothing")]
 
 mod architecture;
 mod blobs;
@@ -15,6 +16,8 @@ mod publish;
 mod real;
 mod recovery;
 mod roles;
+mod round_trips;
+mod statements;
 mod stopping;
 mod tags;
 mod tokens;

@@ -127,12 +127,12 @@ async fn the_tag_names_the_weekly_that_came_last() {
     let current: Value = real.registry.anybody().read(current).await;
 
     assert_eq!(
-        (&current["version"], &current["tag"]["serial"]),
+        (&current["version"], &current["about"]["tag"]["serial"]),
         (&json!("30.2026.4300"), &json!(2))
     );
     assert_eq!(current["roots"], json!(["lsst_daf_butler"]));
     assert_eq!(current["platform"], "linux-x86_64");
-    let records = current["records"].as_array().unwrap();
+    let records = current["about"]["records"].as_array().unwrap();
     let of = |product: &str| records.iter().find(|record| record["product"] == product).unwrap();
     let butler = of("lsst_daf_butler");
     assert_eq!(butler["scripts"]["butler"], "lsst.daf.butler.cli.butler:main");

@@ -2,8 +2,9 @@
 
 use larder_server::config::Readers;
 use larder_server::http::{Needs, Route, routes};
+use larder_tests::process::{bare, program};
 use larder_tests::tus::metadata;
-use larder_tests::{Answer, Http, Parcel, TestRegistry, build, distribution};
+use larder_tests::{Answer, Http, Parcel, Ran, TestRegistry, build, distribution};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -150,6 +151,9 @@ async fn the_description_holds_every_address_and_is_valid() {
     let openapi: Value = registry.anybody().read("/openapi.json").await;
 
     assert_eq!(openapi["openapi"], "3.1.0");
+    let mut command = bare(program("larder-server"));
+    let printed = Ran::of(command.arg("openapi").output().unwrap()).expect(0);
+    assert_eq!(printed.json::<Value>(), openapi, "the program prints another description");
     for route in routes() {
         let (method, path) = (route.method().to_ascii_lowercase(), route.path());
         let operation = &openapi["paths"][path][&method];

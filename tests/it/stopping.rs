@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use futures_util::stream;
 use larder_tests::process::{bare, program};
 use larder_tests::redact::redacted;
-use larder_tests::{Ran, ServerProcess, TestRegistry, build};
+use larder_tests::{Ran, ServerProcess, TestRegistry, build, until};
 
 fn files_of_the_catalog(data: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(data.join("catalog")).unwrap();
@@ -34,6 +36,52 @@ async fn a_second_server_on_a_data_folder_is_refused() {
 
     insta::assert_snapshot!(redacted(&ran.all()));
     registry.publish(build("afw", "1.0.0-b1").file("a", b"a")).await;
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_finished_when_the_server_is_asked_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = ServerProcess::start(&folder.path().join("data"));
+    server.ready().await;
+    let http = server.admin();
+    let parcel = build("afw", "1.0.0-b1").file("a", &[1; 1_000]).pack();
+    let size = parcel.bytes().len() as u64;
+    let location = http.begin_upload(parcel.name(), size, Some(&parcel.sha256())).await;
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let body = stream::unfold(receiver, async |mut receiver| {
+        let part = receiver.recv().await?;
+        Some((part, receiver))
+    });
+    let request = http
+        .request(reqwest::Method::PATCH, &location)
+        .header("Tus-Resumable", "1.0.0")
+        .header("Upload-Offset", 0)
+        .header("Content-Type", "application/offset+octet-stream")
+        .body(reqwest::Body::wrap_stream(body));
+    let answer = tokio::spawn({
+        let http = http.clone();
+        async move { http.try_send(request).await }
+    });
+    sender.send(Ok(Bytes::copy_from_slice(&parcel.bytes()[..40]))).await.unwrap();
+    let staged = folder.path().join("data/staging");
+    until("the first bytes have come", async || {
+        let mut files = std::fs::read_dir(&staged).unwrap().flatten();
+        files.any(|file| file.metadata().is_ok_and(|found| found.len() == 40)).then_some(())
+    })
+    .await;
+
+    server.ask_to_end();
+    until("it takes no new requests", async || {
+        let asked = http.try_send(http.request(reqwest::Method::GET, "/healthz")).await;
+        asked.is_err().then_some(())
+    })
+    .await;
+    sender.send(Ok(Bytes::copy_from_slice(&parcel.bytes()[40..]))).await.unwrap();
+    drop(sender);
+
+    let answer = answer.await.unwrap().expect("the answer comes");
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    assert!(server.terminate().success(), "{}", server.log());
 }
 
 #[tokio::test]

@@ -119,10 +119,17 @@ impl ServerProcess {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end, as an operator does (SIGTERM), and waits until it has.
-    pub fn terminate(&mut self) -> ExitStatus {
+    /// Asks it to end, as an operator does (SIGTERM).
+    pub fn ask_to_end(&mut self) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn terminate(&mut self) -> ExitStatus {
+        if self.child.try_wait().unwrap().is_none() {
+            self.ask_to_end();
+        }
         until_blocking("the server has ended", || self.child.try_wait().unwrap())
     }
 
