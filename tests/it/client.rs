@@ -269,6 +269,27 @@ async fn a_failed_install_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_wheel_that_somebody_sent_as_a_zip_file_is_published_all_the_same() {
+    let (registry, larder) = with_larder().await;
+    let wheel = build("afw", "1.0.0-b1")
+        .format(ArchiveFormat::Wheel)
+        .platform("any")
+        .file("afw-1.0.0.data/scripts/afwrun", b"#!python\n")
+        .file("afw-1.0.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: afw\nVersion: 1.0.0\n")
+        .file("afw-1.0.0.dist-info/WHEEL", b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        .file("afw-1.0.0.dist-info/RECORD", b"")
+        .pack();
+    let stranger = registry.holder("stranger", &["publish:something_else"]).await;
+    stranger.upload("afw.zip", wheel.bytes()).await.expect(204);
+    write(&larder, &wheel);
+
+    larder.ok(["publish", wheel.name()]);
+
+    let contents = registry.anybody().all(&format!("{}/contents", wheel.path()), 10).await;
+    assert!(contents.iter().any(|entry| entry["path"] == "bin/afwrun"), "{contents:#?}");
+}
+
+#[tokio::test]
 async fn two_who_install_into_one_environment_at_once_take_turns() {
     let (_registry, larder) = with_apps().await;
     let log = build("log", "1.0.0-b1").file("l", b"log").pack();

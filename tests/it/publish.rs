@@ -87,7 +87,6 @@ async fn a_wheel_has_the_tree_that_it_is_installed_as() {
 
 /// A wheel is a zip file: the same bytes can come under both names.
 #[tokio::test]
-#[ignore = "fails: the first name under which bytes come decides what they are for ever"]
 async fn who_sends_a_wheel_as_a_zip_file_is_in_nobody_s_way() {
     let registry = TestRegistry::start().await;
     let wheel = build("afw", "1.0.0-b1")
@@ -338,6 +337,8 @@ async fn one_who_uploads_what_another_uploads_at_once_harms_nobody() {
 #[tokio::test]
 async fn what_a_record_says_of_its_bytes_is_held_against_them() {
     let registry = TestRegistry::start().await;
+    // Until a build names them, bytes may come again as something else.
+    registry.publish(build("first", "1.0.0-b1").file("a", b"a")).await;
     let other = "tree:0000000000000000000000000000000000000000000000000000000000000000";
     let made =
         |field: &str, value: Value| build("afw", "1.0.0-b1").file("a", b"a").field(field, value);
@@ -355,7 +356,7 @@ async fn what_a_record_says_of_its_bytes_is_held_against_them() {
         sentences.push(redacted(&refusal.detail));
     }
     insta::assert_snapshot!(sentences.join("\n"));
-    assert!(registry.anybody().all("/api/v1/builds", 100).await.is_empty());
+    assert_eq!(registry.anybody().all("/api/v1/builds", 100).await.len(), 1);
 }
 
 #[tokio::test]
