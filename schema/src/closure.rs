@@ -7,12 +7,19 @@ use crate::product::ProductName;
 use crate::record::{Abi, Build, Dependency};
 use crate::requirement::Requirement;
 
+/// How many unmet dependencies are told; who mends these will see the others.
+pub const MOST_UNMET: usize = 20;
+/// How many products of a long chain are told at each of its ends.
+const ENDS: usize = 6;
+
 /// A run dependency that a set of builds does not meet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 pub struct Unmet {
     /// How one comes to it: products from a root to the one that needs it.
     pub chain: Vec<ProductName>,
+    /// How many products are left out in the middle of a long chain.
+    pub omitted: usize,
     /// The build that needs it.
     pub needed_by: BuildName,
     /// What is needed.
@@ -25,14 +32,18 @@ pub struct Unmet {
 
 impl Unmet {
     fn sentence(&self) -> String {
-        let chain: Vec<&str> = self.chain.iter().map(ProductName::as_str).collect();
+        let mut chain: Vec<String> =
+            self.chain.iter().map(|product| format!("`{product}`")).collect();
+        if self.omitted > 0 {
+            chain.insert(ENDS, format!("… ({} more)", self.omitted));
+        }
         let found = match &self.found {
             Some(found) => format!("but `{}@{found}` is there", self.product),
             None => "which is not there".to_owned(),
         };
         format!(
-            "`{}` at {} needs `{} {}`, {found}",
-            chain.join("` → `"),
+            "{} at {} needs `{} {}`, {found}",
+            chain.join(" → "),
             self.needed_by,
             self.product,
             self.requirement
@@ -86,22 +97,32 @@ impl<'a> Closure<'a> {
         }
     }
 
-    /// The run dependencies that are not met, by the product that needs them.
+    /// The run dependencies that are not met, by the product that needs them; the first
+    /// [`MOST_UNMET`] of them.
     pub fn unmet(&self) -> Vec<Unmet> {
+        let faults = self.builds.values().flat_map(|build| {
+            let needs = build.run_dependencies().filter(|needed| !self.meets(needed));
+            needs.map(move |needed| (*build, needed))
+        });
+        let faults: Vec<(&Build, &Dependency)> = faults.take(MOST_UNMET).collect();
+        if faults.is_empty() {
+            return Vec::new();
+        }
         let chains = self.chains();
-        let mut unmet = Vec::new();
-        for build in self.builds.values() {
-            for needed in build.run_dependencies().filter(|needed| !self.meets(needed)) {
-                unmet.push(Unmet {
-                    chain: chain_to(&chains, &build.product),
+        faults
+            .into_iter()
+            .map(|(build, needed)| {
+                let (chain, omitted) = shortened(chain_to(&chains, &build.product));
+                Unmet {
+                    chain,
+                    omitted,
                     needed_by: build.name(),
                     product: needed.product.clone(),
                     requirement: needed.requirement.clone(),
                     found: self.builds.get(&needed.product).map(|found| found.name()),
-                });
-            }
-        }
-        unmet
+                }
+            })
+            .collect()
     }
 
     fn meets(&self, needed: &Dependency) -> bool {
@@ -170,6 +191,13 @@ impl<'a> Closure<'a> {
     }
 }
 
+/// A chain of which a person sees both ends, and how many products were left out between them.
+fn shortened(mut chain: Vec<ProductName>) -> (Vec<ProductName>, usize) {
+    let omitted = chain.len().saturating_sub(2 * ENDS);
+    chain.drain(ENDS.min(chain.len())..ENDS.min(chain.len()) + omitted);
+    (chain, omitted)
+}
+
 fn chain_to(
     through: &HashMap<ProductName, Option<ProductName>>,
     product: &ProductName,
@@ -218,6 +246,20 @@ mod tests {
                 "`apps` → `afw` → `log` at 1.0.0-b1 needs `base *`, which is not there",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_told_of_a_long_chain_is_bounded() {
+        let name = |number: usize| format!("p{number:04}");
+        let builds: Vec<Build> = (0..2_000)
+            .map(|n| build(&name(n), "1.0.0", &[(&name(n + 1), "*"), ("gone", "*")]))
+            .collect();
+
+        let unmet = Closure::of(&builds).unmet();
+
+        assert_eq!(unmet.len(), MOST_UNMET);
+        assert_eq!((unmet[19].chain.len(), unmet[19].omitted), (12, 8));
+        assert!(unmet[19].to_string().contains("`p0005` → … (8 more) → `p0014`"), "{}", unmet[19]);
     }
 
     #[test]

@@ -447,45 +447,77 @@ where
 }
 
 /// Variables that make a shell, a loader or an interpreter run code of the build's choosing.
-const REFUSED_VARIABLES: [&str; 40] = [
+const REFUSED_VARIABLES: [&str; 72] = [
+    "ALL_PROXY",
     "BASHOPTS",
     "BASH_ENV",
+    "BASH_LOADABLES_PATH",
+    "BROWSER",
     "CDPATH",
     "DYLD_FRAMEWORK_PATH",
     "DYLD_INSERT_LIBRARIES",
     "EDITOR",
     "ENV",
+    "EXECIGNORE",
+    "FPATH",
     "GCONV_PATH",
+    "GIT_ASKPASS",
     "GIT_EXEC_PATH",
     "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
     "GIT_SSH",
     "GIT_SSH_COMMAND",
     "GLOBIGNORE",
+    "HISTFILE",
     "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
     "IFS",
+    "INPUTRC",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
     "LD_AUDIT",
+    "LD_DEBUG",
     "LD_DEBUG_OUTPUT",
     "LD_PRELOAD",
+    "LD_PROFILE",
+    "LD_PROFILE_OUTPUT",
     "LESSCLOSE",
     "LESSOPEN",
+    "LUA_INIT",
+    "MAIL",
+    "MAILPATH",
+    "MANPAGER",
     "NODE_OPTIONS",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "OPENSSL_MODULES",
     "PAGER",
     "PERL5DB",
     "PERL5OPT",
+    "PROMPT",
     "PROMPT_COMMAND",
     "PS0",
     "PS1",
     "PS2",
     "PS4",
     "PYTHONBREAKPOINT",
+    "PYTHONEXECUTABLE",
     "PYTHONHOME",
     "PYTHONINSPECT",
+    "PYTHONPLATLIBDIR",
     "PYTHONPYCACHEPREFIX",
     "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
     "PYTHONWARNINGS",
+    "RPROMPT",
     "RUBYOPT",
     "SHELL",
     "SHELLOPTS",
+    "SSH_ASKPASS",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "SUDO_ASKPASS",
     "VISUAL",
     "ZDOTDIR",
 ];
@@ -512,6 +544,12 @@ pub enum RecordFault {
     /// A variable would run code.
     #[error("the variable `{name}` makes a shell, a loader or an interpreter run code")]
     VariableRefused {
+        /// The name.
+        name: String,
+    },
+    /// A search path would be replaced.
+    #[error("the variable `{name}` is a search path: give a list of folders, which go in front")]
+    PathReplaced {
         /// The name.
         name: String,
     },
@@ -564,7 +602,13 @@ pub enum RecordFault {
 }
 
 fn listed(fields: &[String]) -> String {
-    fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ")
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> =
+        fields.iter().take(SHOWN).map(|field| format!("`{}`", crate::shown(field))).collect();
+    if fields.len() > SHOWN {
+        names.push(format!("and {} more", fields.len() - SHOWN));
+    }
+    names.join(", ")
 }
 
 /// The most entries that any list or map of a record may have.
@@ -626,7 +670,7 @@ impl Build {
         self.size_fault()
             .or_else(|| self.dependency_fault())
             .or_else(|| self.source.as_ref().and_then(Source::fault))
-            .or_else(|| self.variables.keys().find_map(|name| variable_fault(name)))
+            .or_else(|| self.variables.iter().find_map(|(name, value)| variable_fault(name, value)))
             .or_else(|| self.scripts.iter().find_map(|(name, target)| script_fault(name, target)))
             .or_else(|| self.needs.keys().find_map(|name| name_fault("need", name)))
             .or_else(|| self.parameter_fault())
@@ -700,7 +744,7 @@ impl Source {
     }
 }
 
-fn variable_fault(name: &str) -> Option<RecordFault> {
+fn variable_fault(name: &str, variable: &Variable) -> Option<RecordFault> {
     let good = (1..=128).contains(&name.len())
         && !name.as_bytes()[0].is_ascii_digit()
         && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
@@ -709,7 +753,11 @@ fn variable_fault(name: &str) -> Option<RecordFault> {
     }
     let refused = REFUSED_VARIABLES.contains(&name)
         || REFUSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
-    refused.then(|| RecordFault::VariableRefused { name: name.to_owned() })
+    if refused {
+        return Some(RecordFault::VariableRefused { name: name.to_owned() });
+    }
+    let replaces = name.ends_with("PATH") && matches!(variable, Variable::Set { .. });
+    replaces.then(|| RecordFault::PathReplaced { name: name.to_owned() })
 }
 
 fn name_fault(what: &'static str, name: &str) -> Option<RecordFault> {

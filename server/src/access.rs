@@ -29,8 +29,10 @@ pub enum Permission<'a> {
     Tag(&'a ProductName),
     /// Say something about builds of a product, or about distributions of a name.
     Withdraw(&'a ProductName),
-    /// Read of a product or of a distribution.
+    /// Read of a product.
     Read(&'a ProductName),
+    /// Read of a distribution.
+    ReadDistribution(&'a ProductName),
     /// Make and revoke tokens, check everything.
     Admin,
 }
@@ -150,7 +152,7 @@ impl Permission<'_> {
             Self::Distribute(name) => (Verb::Distribute, name.as_str()),
             Self::Tag(name) => (Verb::Tag, name.as_str()),
             Self::Withdraw(name) => (Verb::Withdraw, name.as_str()),
-            Self::Read(name) => (Verb::Read, name.as_str()),
+            Self::Read(name) | Self::ReadDistribution(name) => (Verb::Read, name.as_str()),
             Self::Admin => (Verb::Admin, ""),
         }
     }
@@ -163,14 +165,29 @@ impl Permission<'_> {
 }
 
 impl Scope {
-    /// Whether it allows this. Who may write under a name may read under it.
+    /// Whether it allows this. Who may write products under a name may read products under it, and
+    /// likewise with distributions.
     fn allows(&self, permission: &Permission<'_>) -> bool {
         let (verb, name) = permission.parts();
         if self.verb == Verb::Admin {
             return true;
         }
-        let says = self.verb == verb || verb == Verb::Read;
+        let says = match permission {
+            Permission::Read(_) => self.reads_products(),
+            Permission::ReadDistribution(_) => {
+                matches!(self.verb, Verb::Read | Verb::Distribute | Verb::Tag)
+            }
+            Permission::Publish(_)
+            | Permission::Distribute(_)
+            | Permission::Tag(_)
+            | Permission::Withdraw(_)
+            | Permission::Admin => self.verb == verb,
+        };
         says && fits(self.glob.as_bytes(), name.as_bytes())
+    }
+
+    fn reads_products(&self) -> bool {
+        matches!(self.verb, Verb::Read | Verb::Publish | Verb::Withdraw)
     }
 }
 
@@ -252,17 +269,19 @@ impl Caller {
 
     /// Whether the caller may do this.
     pub fn may(&self, permission: Permission<'_>) -> bool {
-        if self.open && matches!(permission, Permission::Read(_)) {
+        let reads = matches!(permission, Permission::Read(_) | Permission::ReadDistribution(_));
+        if self.open && reads {
             return true;
         }
         let scopes = self.token.as_ref().map(|token| token.scopes.as_slice()).unwrap_or_default();
         scopes.iter().any(|scope| scope.allows(&permission))
     }
 
-    /// Whether there is no name that the caller may not read.
+    /// Whether there is no product that the caller may not read.
     pub fn reads_all(&self) -> bool {
         let all = |scope: &Scope| {
-            scope.verb == Verb::Admin || scope.glob.bytes().all(|byte| byte == b'*')
+            let every = scope.glob.bytes().all(|byte| byte == b'*');
+            scope.verb == Verb::Admin || (scope.reads_products() && every)
         };
         self.open || self.token.as_ref().is_some_and(|token| token.scopes.iter().any(all))
     }

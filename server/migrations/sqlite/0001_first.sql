@@ -29,6 +29,13 @@ CREATE TABLE uploads (
 ) STRICT;
 CREATE INDEX uploads_token ON uploads (token);
 
+-- Who has shown that they have an archive, by sending it: knowing its checksum grants nothing.
+CREATE TABLE senders (
+    token   BLOB NOT NULL,
+    archive BLOB NOT NULL,
+    PRIMARY KEY (token, archive)
+) STRICT, WITHOUT ROWID;
+
 -- A row means that the bytes are durable under `key`.
 CREATE TABLE archives (
     id         INTEGER PRIMARY KEY,

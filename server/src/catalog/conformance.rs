@@ -157,9 +157,13 @@ async fn an_archive_is_kept_once_with_its_index(catalog: &dyn Catalog) {
     assert_eq!(catalog.contents(&sha256, Some("a.y"), 1).await.unwrap(), index.entries[1..2]);
     for checksum in [Checksum::Sha256(sha256), Checksum::Blake3(stored.sums.blake3)] {
         assert_eq!(catalog.archive(&checksum).await.unwrap(), Some(stored.clone()));
-        assert_eq!(catalog.held(&[checksum]).await.unwrap(), [true]);
     }
     assert!(!catalog.is_named(&sha256).await.unwrap());
+    let (one, two) = (Sha256::of(b"one"), Sha256::of(b"two"));
+    catalog.note_sender(&one, &sha256).await.unwrap();
+    catalog.note_sender(&one, &sha256).await.unwrap();
+    assert!(catalog.is_sender(&one, &sha256).await.unwrap());
+    assert!(!catalog.is_sender(&two, &sha256).await.unwrap());
     let afw = build("afw", "1.0.0-b1", Some(&stored));
     catalog.record(&publication(&[afw]), &act()).await.unwrap().unwrap();
     assert!(catalog.is_named(&sha256).await.unwrap());

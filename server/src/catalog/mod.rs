@@ -387,8 +387,10 @@ pub trait Catalog: Send + Sync + 'static {
     async fn archive(&self, checksum: &Checksum) -> Result<Option<StoredArchive>, Error>;
     /// Whether a build that is published names this archive.
     async fn is_named(&self, archive: &Sha256) -> Result<bool, Error>;
-    /// Which of these archives are there.
-    async fn held(&self, checksums: &[Checksum]) -> Result<Vec<bool>, Error>;
+    /// Notes that the holder of a token has sent this archive.
+    async fn note_sender(&self, token: &Sha256, archive: &Sha256) -> Result<(), Error>;
+    /// Whether the holder of a token has sent this archive.
+    async fn is_sender(&self, token: &Sha256, archive: &Sha256) -> Result<bool, Error>;
     /// Entries of an archive by path, beginning after `after`.
     async fn contents(
         &self,

@@ -50,6 +50,8 @@ pub struct Limits {
 
     /// Bytes of a document that is sent, such as a publish.
     pub document_bytes: u64,
+    /// The same from whoever sends no token: 10,000 checksums have room in it.
+    pub open_document_bytes: u64,
     /// How long a request with a document may take, with its answer.
     pub document_seconds: u64,
     /// Checksums in one `have`.
@@ -97,6 +99,7 @@ impl Default for Limits {
             members: archive.members,
             link_steps: archive.link_steps,
             document_bytes: 16 * MIB,
+            open_document_bytes: MIB,
             document_seconds: 60,
             have_checksums: 10_000,
             page_items: 100,
@@ -158,6 +161,7 @@ impl Limits {
             ("members", self.members),
             ("link_steps", self.link_steps),
             ("document_bytes", self.document_bytes),
+            ("open_document_bytes", self.open_document_bytes),
             ("document_seconds", self.document_seconds),
             ("have_checksums", self.have_checksums as u64),
             ("page_items", self.page_items as u64),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::error::QueryPayloadError;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, dev, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use larder_schema::ProblemKind;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ApiError;
+use crate::access::Caller;
 use crate::config::Limits;
 use crate::registry::Registry;
 use crate::registry::upload::BodyFault;
@@ -44,7 +45,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         Box::pin(async move {
             demand_json(&request)?;
             let limits = &registry(&request).config().limits;
-            let bytes = document(web_payload(payload), limits).await?;
+            let known = request.extensions().get::<Caller>().is_some_and(|it| it.token().is_some());
+            let (most, name) = if known {
+                (limits.document_bytes, "document_bytes")
+            } else {
+                (limits.open_document_bytes, "open_document_bytes")
+            };
+            let bytes = document(web_payload(payload), limits, (most, name)).await?;
             serde_json::from_slice(&bytes).map(Self).map_err(|error| {
                 ApiError::new(
                     ProblemKind::Malformed,
@@ -117,6 +124,7 @@ fn demand_json(request: &HttpRequest) -> Result<(), ApiError> {
 async fn document(
     body: impl Stream<Item = Result<Bytes, BodyFault>>,
     limits: &Limits,
+    (most, name): (u64, &'static str),
 ) -> Result<Vec<u8>, ApiError> {
     let mut body = Box::pin(paced(body, limits));
     let mut bytes = Vec::new();
@@ -125,10 +133,9 @@ async fn document(
             BodyFault::Slow => ApiError::new(ProblemKind::Slow, "the document came too slowly"),
             BodyFault::Broken => ApiError::new(ProblemKind::Malformed, "the document broke off"),
         })?;
-        if (bytes.len() + part.len()) as u64 > limits.document_bytes {
-            let limit = limits.document_bytes;
-            let detail = format!("a document has at most {limit} bytes here (`document_bytes`)");
-            return Err(ApiError::new(ProblemKind::TooLarge, detail).with("limit", limit));
+        if (bytes.len() + part.len()) as u64 > most {
+            let detail = format!("a document has at most {most} bytes here (`{name}`)");
+            return Err(ApiError::new(ProblemKind::TooLarge, detail).with("limit", most));
         }
         bytes.extend_from_slice(&part);
     }
@@ -229,7 +236,8 @@ mod tests {
         let body = stream::iter([Ok(Bytes::from(vec![0; 60])), Ok(Bytes::from(vec![0; 60]))]);
         let limits = Limits { document_bytes: 100, ..Limits::default() };
 
-        let ApiError(problem) = document(body, &limits).await.unwrap_err();
+        let ApiError(problem) =
+            document(body, &limits, (limits.document_bytes, "document_bytes")).await.unwrap_err();
 
         assert_eq!((problem.status, &problem.fields["limit"]), (413, &100.into()));
     }

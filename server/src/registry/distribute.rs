@@ -8,7 +8,7 @@ use larder_schema::{Build, Digest, DistributionVersion, Label, Listed, Platform,
 
 use super::Registry;
 use super::lookup::{self, LookupError};
-use super::publish::PublishError;
+use super::publish::{PublishError, to_the_end};
 use crate::access::{Caller, Denied, Permission};
 use crate::catalog::{
     self, DistributionSelector, Statement, StoredBuild, StoredDistribution, TagChange,
@@ -60,7 +60,7 @@ impl Registry {
         caller.demand_reader()?;
         let after = lookup::number(cursor)?;
         let mut page = self.inner.catalog.distributions(query, None, after, limit).await?;
-        page.items.retain(|summary| caller.may(Permission::Read(&summary.name)));
+        page.items.retain(|summary| caller.may(Permission::ReadDistribution(&summary.name)));
         Ok(page)
     }
 
@@ -72,7 +72,7 @@ impl Registry {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<DistributionSummary>, DistributionError> {
-        caller.demand(Permission::Read(name))?;
+        caller.demand(Permission::ReadDistribution(name))?;
         let after = lookup::number(cursor)?;
         let page = self.inner.catalog.distributions(None, Some(name), after, limit).await?;
         if page.items.is_empty() && after.is_none() {
@@ -92,7 +92,7 @@ impl Registry {
         platform: Option<&Platform>,
         records: bool,
     ) -> Result<DistributionAnswer, DistributionError> {
-        caller.demand(Permission::Read(name))?;
+        caller.demand(Permission::ReadDistribution(name))?;
         let found = self.inner.catalog.distribution(name, selector).await?;
         let asked = match selector {
             DistributionSelector::Version(version) => version.to_string(),
@@ -110,18 +110,20 @@ impl Registry {
         let Some((stored, _)) = chosen else {
             return Err(DistributionError::NoVersion { name: name.clone(), asked });
         };
-        self.answer(stored, found.tag, records).await
+        self.answer(caller, stored, found.tag, records).await
     }
 
     async fn answer(
         &self,
+        caller: &Caller,
         stored: StoredDistribution,
         tag: Option<TagState>,
         records: bool,
     ) -> Result<DistributionAnswer, DistributionError> {
         let keys: Vec<_> = stored.distribution.builds.iter().map(Listed::key).collect();
         let builds = self.inner.catalog.builds_by_key(&keys).await?;
-        let builds: Vec<StoredBuild> = builds.into_iter().flatten().collect();
+        let mut builds: Vec<StoredBuild> = builds.into_iter().flatten().collect();
+        builds.retain(|stored| caller.may(Permission::Read(&stored.build.product)));
         let withdrawn = builds.iter().filter_map(|stored| {
             let reason = stored.withdrawn.clone()?;
             Some(Withdrawn { key: stored.build.key(), reason })
@@ -142,7 +144,7 @@ impl Registry {
         caller: &Caller,
         name: &ProductName,
     ) -> Result<TagsAnswer, DistributionError> {
-        caller.demand(Permission::Read(name))?;
+        caller.demand(Permission::ReadDistribution(name))?;
         let (items, history) = self.inner.catalog.tags(name).await?;
         Ok(TagsAnswer { items, history, next: None })
     }
@@ -158,9 +160,13 @@ impl Registry {
         caller.demand(Permission::Tag(name))?;
         let TagRequest { version, expected, require } = request;
         let change = TagChange { name: name.clone(), tag: tag.clone(), version, expected, require };
-        let state = self.inner.catalog.move_tag(&change, &self.act(caller)).await??;
-        self.flush_journal().await?;
-        Ok(state)
+        let (registry, act) = (self.clone(), self.act(caller));
+        to_the_end(async move {
+            let state = registry.inner.catalog.move_tag(&change, &act).await??;
+            registry.flush_journal().await?;
+            Ok(state)
+        })
+        .await
     }
 
     /// Says something about the record of a build or a distribution; durable when this returns.

@@ -125,6 +125,21 @@ impl Registry {
         Ok(if is_whole { checked(parts, sums.sha256, sums.blake3).boxed() } else { parts })
     }
 
+    /// Whether the caller may know that the archive is here, and publish builds of it: whoever has
+    /// sent it, or may read it anyway.
+    pub(super) async fn may_use_archive(
+        &self,
+        caller: &Caller,
+        archive: &Sha256,
+    ) -> Result<bool, catalog::Error> {
+        if let Some(token) = caller.token()
+            && self.inner.catalog.is_sender(&token, archive).await?
+        {
+            return Ok(true);
+        }
+        self.may_read_archive(caller, archive).await
+    }
+
     /// Whether a build that the caller may read has this archive; knowing a sum grants nothing.
     async fn may_read_archive(
         &self,

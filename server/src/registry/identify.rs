@@ -57,7 +57,10 @@ impl Registry {
 fn tell(answer: &mut IdentifyAnswer, caller: &Caller, checksum: Checksum, holders: Holders) {
     let visible = |holder: &Holder| caller.may(Permission::Read(&holder.product));
     let before = answer.found.len();
-    answer.found.extend(holders.holders.into_iter().filter(visible));
+    answer.found.extend(holders.holders.into_iter().filter(visible).map(|mut holder| {
+        holder.distributions.retain(|found| caller.may(Permission::ReadDistribution(&found.name)));
+        holder
+    }));
     if answer.found.len() == before {
         answer.unknown.push(checksum);
     } else if let Some(next) = holders.next {

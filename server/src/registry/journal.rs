@@ -22,7 +22,7 @@ pub enum RecoverError {
     #[error("the blob store failed")]
     Blobs(#[from] blobs::Error),
     /// The journal has a gap, or an entry that does not follow the one before.
-    #[error("the journal breaks at entry {seq}: {fault}; nothing was changed")]
+    #[error("the journal breaks at entry {seq}: {fault}; the server does not start on it")]
     Broken {
         /// The entry's number.
         seq: u64,

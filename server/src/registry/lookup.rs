@@ -1,7 +1,7 @@
 //! Looking up products, builds, contents and what is held.
 
 use larder_schema::api::{ContentsPage, HaveAnswer, HaveRequest, Page, ProductSummary};
-use larder_schema::{BuildName, Checksum, Platform, ProductName};
+use larder_schema::{BuildName, Platform, ProductName};
 
 use super::Registry;
 use crate::access::{Caller, Denied, Permission};
@@ -107,25 +107,16 @@ impl Registry {
     ) -> Result<HaveAnswer, LookupError> {
         caller.demand_reader()?;
         self.demand_few("checksums", request.checksums.len())?;
-        let held = self.inner.catalog.held(&request.checksums).await?;
         let mut answer = HaveAnswer { held: Vec::new(), missing: Vec::new() };
-        for (checksum, held) in request.checksums.iter().zip(held) {
-            let visible = held && self.may_know(caller, checksum).await?;
-            let list = if visible { &mut answer.held } else { &mut answer.missing };
+        for checksum in &request.checksums {
+            let held = match self.inner.catalog.archive(checksum).await? {
+                Some(archive) => self.may_use_archive(caller, &archive.sums.sha256).await?,
+                None => false,
+            };
+            let list = if held { &mut answer.held } else { &mut answer.missing };
             list.push(*checksum);
         }
         Ok(answer)
-    }
-
-    /// Whether the caller may learn that an archive is there: who reads all, who may publish, or
-    /// who may read a build that has it.
-    async fn may_know(&self, caller: &Caller, checksum: &Checksum) -> Result<bool, LookupError> {
-        if caller.reads_all() || caller.demand_publisher().is_ok() {
-            return Ok(true);
-        }
-        let most = larder_schema::api::MAX_HOLDERS;
-        let holders = self.inner.catalog.holders_after(checksum, None, most).await?;
-        Ok(holders.holders.iter().any(|holder| caller.may(Permission::Read(&holder.product))))
     }
 
     pub(super) fn demand_few(&self, what: &'static str, count: usize) -> Result<(), LookupError> {

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use larder_schema::api::{PublishAnswer, PublishRequest, TagMove};
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::canonical::CanonicalError;
-use larder_schema::closure::{Closure, Unmet};
+use larder_schema::closure::{Closure, MOST_UNMET, Unmet};
 use larder_schema::distribution::DistributionFault;
 use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
 use larder_schema::{Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Text};
+
+use tracing::Instrument as _;
 
 use super::Registry;
 use super::journal::FlushError;
@@ -122,7 +124,9 @@ impl From<FlushError> for PublishError {
 fn sentence(unmet: &[Unmet]) -> String {
     const SHOWN: usize = 5;
     let mut lines: Vec<String> = unmet.iter().take(SHOWN).map(ToString::to_string).collect();
-    if unmet.len() > SHOWN {
+    if unmet.len() == MOST_UNMET {
+        lines.push("many more dependencies are not met".to_owned());
+    } else if unmet.len() > SHOWN {
         lines.push(format!("{} more dependencies are not met", unmet.len() - SHOWN));
     }
     format!("the distribution is not closed: {}; add what is missing", lines.join("; "))
@@ -138,11 +142,20 @@ impl Registry {
         request: PublishRequest,
     ) -> Result<PublishAnswer, PublishError> {
         authorise(caller, &request)?;
+        let (registry, caller) = (self.clone(), caller.clone());
+        to_the_end(async move { registry.publish_all(&caller, request).await }).await
+    }
+
+    async fn publish_all(
+        &self,
+        caller: &Caller,
+        request: PublishRequest,
+    ) -> Result<PublishAnswer, PublishError> {
         let builds = self.completed(caller, request.builds).await?;
         let mut warnings = licence_warnings(&builds);
         let distribution = match request.distribution {
             Some(document) => {
-                Some(self.completed_distribution(document, &builds, &mut warnings).await?)
+                Some(self.completed_distribution(caller, document, &builds, &mut warnings).await?)
             }
             None => None,
         };
@@ -182,7 +195,7 @@ impl Registry {
             let mut build = checked(record)?;
             build.test |= caller.is_test();
             if let Some(told) = &build.archive {
-                match self.archive_with_bytes(told).await? {
+                match self.archive_with_bytes(caller, told).await? {
                     Some(archive) => build = with_facts(build, &archive)?,
                     None => missing.push(told.sha256),
                 }
@@ -205,13 +218,19 @@ impl Registry {
     ///
     /// So does a zip file that came as a wheel, or a wheel as a zip file, and that no build names:
     /// it may come again as the other.
+    ///
+    /// And so does one that the caller has not sent and may not read: knowing a sum grants nothing.
     async fn archive_with_bytes(
         &self,
+        caller: &Caller,
         told: &Archive,
     ) -> Result<Option<StoredArchive>, PublishError> {
         let Some(stored) = self.inner.catalog.archive(&told.sha256.into()).await? else {
             return Ok(None);
         };
+        if !self.may_use_archive(caller, &told.sha256).await? {
+            return Ok(None);
+        }
         let told_as = ArchiveFormat::of_name(told.name.as_str());
         if told_as.is_some_and(|told| is_other_zip(told, stored.format))
             && !self.inner.catalog.is_named(&told.sha256).await?
@@ -225,13 +244,14 @@ impl Registry {
     /// The distribution with all that the server fills in.
     async fn completed_distribution(
         &self,
+        caller: &Caller,
         document: Distribution,
         new: &[(Build, Digest)],
         warnings: &mut Vec<String>,
     ) -> Result<(Distribution, Digest), PublishError> {
         let mut document = document.in_order();
         faultless(&document)?;
-        let listed = self.listed_builds(&document, new).await?;
+        let listed = self.listed_builds(caller, &document, new).await?;
         for (entry, stored) in document.builds.iter_mut().zip(&listed) {
             let known = Listed::of(&stored.build)?;
             if let Some(field) = entry.contradiction(&known) {
@@ -260,6 +280,7 @@ impl Registry {
     /// The builds that a distribution lists, in its order: new ones first looked for.
     async fn listed_builds(
         &self,
+        caller: &Caller,
         document: &Distribution,
         new: &[(Build, Digest)],
     ) -> Result<Vec<StoredBuild>, PublishError> {
@@ -275,8 +296,8 @@ impl Registry {
                     digest: *digest,
                     withdrawn: known.and_then(|known| known.withdrawn),
                 }),
-                (None, Some(known)) => Ok(known),
-                (None, None) => Err(PublishError::UnknownBuild { key: Box::new(key) }),
+                (None, Some(known)) if caller.may(Permission::Read(&key.product)) => Ok(known),
+                (None, _) => Err(PublishError::UnknownBuild { key: Box::new(key) }),
             })
             .collect()
     }
@@ -296,6 +317,15 @@ impl Registry {
             Err(PublishError::NotPromoted { name: document.name.clone(), from })
         }
     }
+}
+
+/// Does a change to its end, also when whoever asked for it is gone: what the catalog has must come
+/// into the journal.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, PublishError>> + Send + 'static,
+) -> Result<T, PublishError> {
+    let task = tokio::spawn(change.in_current_span());
+    task.await.unwrap_or(Err(PublishError::Catalog(catalog::Error::Stopped)))
 }
 
 /// Every part is authorised before anything is looked up.

@@ -140,8 +140,15 @@ pub(super) fn is_named(db: &Connection, archive: &Sha256) -> Result<bool, Error>
     Ok(db.prepare_cached(sql)?.query_row([archive.0], |row| row.get(0))?)
 }
 
-pub(super) fn held(db: &Connection, checksums: &[Checksum]) -> Result<Vec<bool>, Error> {
-    checksums.iter().map(|checksum| Ok(by_checksum(db, checksum)?.is_some())).collect()
+pub(super) fn note_sender(db: &Connection, token: &Sha256, archive: &Sha256) -> Result<(), Error> {
+    let sql = "INSERT INTO senders (token, archive) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    db.prepare_cached(sql)?.execute([token.0, archive.0])?;
+    Ok(())
+}
+
+pub(super) fn is_sender(db: &Connection, token: &Sha256, archive: &Sha256) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM senders WHERE token = ?1 AND archive = ?2)";
+    Ok(db.prepare_cached(sql)?.query_row([token.0, archive.0], |row| row.get(0))?)
 }
 
 pub(super) fn contents(

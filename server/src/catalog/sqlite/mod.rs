@@ -286,9 +286,14 @@ impl Catalog for Sqlite {
         self.read(move |db| archives::is_named(db, &archive)).await
     }
 
-    async fn held(&self, checksums: &[Checksum]) -> Result<Vec<bool>, Error> {
-        let checksums = checksums.to_vec();
-        self.read(move |db| archives::held(db, &checksums)).await
+    async fn note_sender(&self, token: &Sha256, archive: &Sha256) -> Result<(), Error> {
+        let (token, archive) = (*token, *archive);
+        self.change(move |db| archives::note_sender(db, &token, &archive)).await
+    }
+
+    async fn is_sender(&self, token: &Sha256, archive: &Sha256) -> Result<bool, Error> {
+        let (token, archive) = (*token, *archive);
+        self.read(move |db| archives::is_sender(db, &token, &archive)).await
     }
 
     async fn contents(

@@ -44,6 +44,7 @@ impl Registry {
         let sums = self.hashes(&upload, &mut gate).await?.finish();
         match self.keep(&upload, &sums).await {
             Ok(()) => {
+                self.inner.catalog.note_sender(&upload.token, &sums.sha256).await?;
                 self.inner.uploads.remember(&upload);
                 self.forget(&upload, gate).await?;
                 Ok(Standing { offset: upload.length, ..Standing::of(&upload) })
