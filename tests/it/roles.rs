@@ -88,8 +88,6 @@ fn expected(route: &Route, role: Role, reads_are_open: bool) -> Option<u16> {
         (Needs::Reader, Role::Narrow) | (_, Role::Admin) => None,
         // Another token's upload is not there at all.
         (Needs::Scope(_), Role::Narrow) if is_upload => Some(404),
-        // A digest does not tell whose it is: what may not be read is not known.
-        (Needs::Scope("withdraw"), Role::Narrow) if !reads_are_open => Some(404),
         (Needs::Scope(_) | Needs::Admin, Role::Narrow) => Some(403),
     }
 }
