@@ -109,8 +109,13 @@ impl Part {
     }
 
     /// The file, from its beginning.
+    ///
+    /// It is the very file that is locked, whatever bears its name by now.
     pub fn open(&self) -> Result<File, Error> {
-        let opened = File::open(&self.path);
+        let opened = self.held.file().try_clone().and_then(|mut file| {
+            file.rewind()?;
+            Ok(file)
+        });
         opened.map_err(|source| Error::Disk { path: self.path.clone(), source })
     }
 

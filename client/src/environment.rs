@@ -44,6 +44,17 @@ pub struct Environment {
     root: PathBuf,
 }
 
+/// Where `current` leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// There is none: nothing was installed yet.
+    Nowhere,
+    /// To this generation.
+    To(u64),
+    /// Where larder never led it.
+    Astray,
+}
+
 /// The right to change an environment.
 #[derive(Debug)]
 pub struct Changing {
@@ -123,33 +134,34 @@ impl Environment {
         self.root.join("generations").join(number.to_string())
     }
 
-    /// The number of the current generation, if something is installed.
-    pub fn current_number(&self) -> Result<Option<u64>, Error> {
-        let path = self.root.join("current");
-        let target = match fs::read_link(&path) {
+    /// Where `current` leads.
+    pub fn leads(&self) -> Leads {
+        let target = match fs::read_link(self.root.join("current")) {
             Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(_) => return Err(Error::Current { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Leads::Nowhere,
+            Err(_) => return Leads::Astray,
         };
-        let number =
-            target.strip_prefix("generations").ok().and_then(|name| number(name.to_str()?));
+        // What leads there by another way is not ours either: `switch` writes one spelling.
+        let number = target.to_str().and_then(|to| number(to.strip_prefix("generations/")?));
         match number {
-            Some(number) if self.generation_folder(number).is_dir() => Ok(Some(number)),
-            _ => Err(Error::Current { path }),
-        }
-    }
-
-    /// The current generation, if something is installed.
-    pub fn installed(&self) -> Result<Option<Generation>, Error> {
-        match self.current_number()? {
-            Some(number) => Ok(Some(self.generation(number)?)),
-            None => Ok(None),
+            Some(number) if self.generation_folder(number).is_dir() => Leads::To(number),
+            _ => Leads::Astray,
         }
     }
 
     /// The current generation.
     pub fn current(&self) -> Result<Generation, Error> {
-        self.installed()?.ok_or_else(|| Error::Empty { path: self.root.clone() })
+        match self.leads() {
+            Leads::To(number) => self.generation(number),
+            Leads::Nowhere => Err(Error::Empty { path: self.root.clone() }),
+            Leads::Astray => Err(Error::Current { path: self.root.join("current") }),
+        }
+    }
+
+    /// The newest generation whose lock can be read.
+    pub fn newest(&self) -> Result<Option<Generation>, Error> {
+        let numbers = self.generations()?;
+        Ok(numbers.into_iter().rev().find_map(|number| self.generation(number).ok()))
     }
 
     /// One generation, with its lock.
@@ -275,7 +287,7 @@ mod tests {
     fn generations_are_made_beside_each_other_and_one_is_current() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::create(&folder.path().join("env")).unwrap();
-        assert!(environment.installed().unwrap().is_none());
+        assert_eq!(environment.leads(), Leads::Nowhere);
 
         let first = lock(&[build("afw", "1.0.0-b1", &[])]);
         let second = lock(&[build("afw", "1.0.0-b2", &[])]);

@@ -13,7 +13,7 @@ use larder_schema::{Context, Digest, Platform, Timestamp};
 pub use obtain::{Moved, Obtainer, Refused};
 
 use crate::durable::sync_all_of;
-use crate::environment::{self, Environment, Generation, Made};
+use crate::environment::{self, Environment, Generation, Leads, Made};
 use crate::host::Host;
 use crate::lock::Lock;
 use crate::lookup;
@@ -87,35 +87,47 @@ impl Installer<'_> {
     /// Installs; when this returns, the new generation is live and durable.
     pub async fn install(&self, request: Request) -> Result<Installed, Error> {
         let environment = Environment::look(&request.prefix)?;
-        let mut before = self.installed(environment.as_ref())?;
-        let wish = self.find(&request, before.as_ref()).await?;
+        let mut before = self.look(environment.as_ref())?;
+        let wish = self.find(&request, before.generation.as_ref()).await?;
         let _adding = self.store.add()?;
         let mut moved = Moved::default();
         for _ in 0..ATTEMPTS {
-            let plan = self.plan(&request, &wish, before.as_ref())?;
-            if let (true, Some(generation)) = (plan.unchanged, &before) {
-                return self.done(plan, generation.number, moved, &wish);
+            let plan = self.plan(&request, &wish, &before)?;
+            if let (true, Leads::To(number)) = (plan.unchanged, before.leads) {
+                return self.done(plan, number, moved, &wish);
             }
             moved += self.obtain(&plan).await?;
-            match self.switch(&request, &plan, before.as_ref())? {
+            match self.switch(&request, &plan, before.leads)? {
                 Switched::To(number) => return self.done(plan, number, moved, &wish),
-                Switched::Overtaken(generation) => before = generation,
+                Switched::Overtaken(found) => before = found,
             }
         }
         Err(Error::Busy { path: request.prefix })
     }
 
-    /// The current generation. One that cannot be read any more is mended by a new one.
-    fn installed(&self, environment: Option<&Environment>) -> Result<Option<Generation>, Error> {
-        let Some(environment) = environment else { return Ok(None) };
-        match environment.installed() {
-            Ok(generation) => Ok(generation),
-            Err(environment::Error::Lock(error)) => {
-                self.progress.warn(format!("{error}; what it held is not kept"));
-                Ok(None)
+    /// What is there. What cannot be read any more, or is not led to, is mended by a new generation.
+    fn look(&self, environment: Option<&Environment>) -> Result<Before, Error> {
+        let Some(environment) = environment else {
+            return Ok(Before { leads: Leads::Nowhere, generation: None });
+        };
+        let leads = environment.leads();
+        let generation = match leads {
+            Leads::Nowhere => None,
+            Leads::To(number) => match environment.generation(number) {
+                Ok(generation) => Some(generation),
+                Err(environment::Error::Lock(error)) => {
+                    self.progress.warn(format!("{error}; what it held is not kept"));
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            },
+            Leads::Astray => {
+                let current = environment.root().join("current");
+                self.progress.warn(format!("`{}` was led astray", current.display()));
+                environment.newest()?
             }
-            Err(error) => Err(error.into()),
-        }
+        };
+        Ok(Before { leads, generation })
     }
 
     /// Asks the server for what is wished.
@@ -150,13 +162,8 @@ impl Installer<'_> {
         Ok(Found { wish, warnings })
     }
 
-    fn plan(
-        &self,
-        request: &Request,
-        found: &Found,
-        before: Option<&Generation>,
-    ) -> Result<Plan, Error> {
-        let installed = before.map(|generation| &generation.lock);
+    fn plan(&self, request: &Request, found: &Found, before: &Before) -> Result<Plan, Error> {
+        let installed = before.generation.as_ref().map(|generation| &generation.lock);
         let lock = match &found.wish {
             Combined::Exactly(lock) => Lock::clone(lock),
             Combined::Add(wanted) => plan::combine(installed, wanted.clone())?,
@@ -166,7 +173,8 @@ impl Installer<'_> {
         }
         check_host(&lock)?;
         Environment::check(&request.prefix, &lock)?;
-        let intact = before.is_some_and(|generation| self.is_intact(generation));
+        let intact = matches!(before.leads, Leads::To(_))
+            && before.generation.as_ref().is_some_and(|generation| self.is_intact(generation));
         Ok(plan::plan(lock, installed, intact, |tree| self.store.has(tree)))
     }
 
@@ -210,22 +218,20 @@ impl Installer<'_> {
     }
 
     /// Makes the generation and makes it live, unless somebody else was quicker.
-    fn switch(
-        &self,
-        request: &Request,
-        plan: &Plan,
-        before: Option<&Generation>,
-    ) -> Result<Switched, Error> {
+    fn switch(&self, request: &Request, plan: &Plan, before: Leads) -> Result<Switched, Error> {
         let environment = Environment::create(&request.prefix)?;
         let right = environment.change(|| {
             self.progress.note("waiting for another larder that changes this environment");
         })?;
-        let number = environment.current_number()?;
-        if number != before.map(|generation| generation.number) {
-            return Ok(Switched::Overtaken(self.installed(Some(&environment))?));
+        if environment.leads() != before {
+            return Ok(Switched::Overtaken(self.look(Some(&environment))?));
         }
+        let from = match before {
+            Leads::To(number) => Some(number),
+            Leads::Nowhere | Leads::Astray => None,
+        };
         let root = Some(self.store.root().to_owned());
-        let made = Made { from: number, store: root, ..request.made.clone() };
+        let made = Made { from, store: root, ..request.made.clone() };
         let lock = plan.lock.clone();
         let generation = environment.make(&right, lock, made, |tree| self.store.tree(tree))?;
         self.store.register(environment.root())?;
@@ -263,7 +269,15 @@ impl Installer<'_> {
 
 enum Switched {
     To(u64),
-    Overtaken(Option<Generation>),
+    Overtaken(Before),
+}
+
+/// What is there before an install.
+struct Before {
+    /// Where `current` leads, whether or not that can be read: others change just this.
+    leads: Leads,
+    /// What was installed, as far as it can be read.
+    generation: Option<Generation>,
 }
 
 /// What was wished, found on the server.
@@ -311,5 +325,68 @@ mod tests {
     #[test]
     fn the_present_is_written_to_the_second() {
         assert_eq!(now().as_str().len(), "2026-11-23T06:00:00Z".len());
+    }
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(&folder.path().join("store")).unwrap();
+            Self { folder, store }
+        }
+
+        fn env(&self) -> PathBuf {
+            self.folder.path().join("env")
+        }
+
+        async fn install(&self) -> Installed {
+            let progress = Progress::Quiet;
+            let made = Made {
+                at: now(),
+                by: "me".into(),
+                command: "install stack".into(),
+                store: None,
+                from: None,
+            };
+            let wish = Wish::Lock(Box::new(crate::lock::tests::lock(&[])));
+            let request = Request { prefix: self.env(), wish, platform: None, context: None, made };
+            Installer { remote: None, store: &self.store, progress }.install(request).await.unwrap()
+        }
+
+        fn current(&self) -> u64 {
+            Environment::open(&self.env()).unwrap().current().unwrap().number
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_cannot_be_read_is_mended_by_a_new_generation() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.install().await.generation, 1);
+        assert!(fixture.install().await.unchanged);
+        std::fs::write(fixture.env().join("current/lock.json"), "{").unwrap();
+
+        let mended = fixture.install().await;
+
+        assert_eq!((mended.generation, fixture.current()), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_current_that_was_led_astray_is_made_anew() {
+        let fixture = Fixture::new();
+        let mut number = fixture.install().await.generation;
+        let absolute = fixture.env().join("generations/1");
+        for target in [absolute.as_path(), Path::new("generations/99"), Path::new("../x")] {
+            std::fs::remove_file(fixture.env().join("current")).unwrap();
+            std::os::unix::fs::symlink(target, fixture.env().join("current")).unwrap();
+
+            let mended = fixture.install().await;
+
+            number += 1;
+            assert_eq!((mended.generation, fixture.current()), (number, number));
+        }
     }
 }

@@ -59,8 +59,12 @@ impl Held {
     }
 }
 
+/// A link is refused: what it leads to never bears the name, and a lock on it would never count.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+    options.open(path)
 }
 
 fn try_lock(file: &File, mode: Mode) -> io::Result<bool> {
@@ -114,5 +118,23 @@ mod tests {
 
         assert!(Held::take(&path, Mode::Alone, || {}).is_ok());
         drop(old);
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_lock_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let other = folder.path().join("other");
+        std::fs::write(&other, "others'").unwrap();
+        for target in ["other", "nowhere"] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+
+            assert!(Held::take(&path, Mode::Alone, || {}).is_err());
+            assert!(Held::try_take(&path, Mode::Shared).is_err());
+
+            std::fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(std::fs::read(&other).unwrap(), b"others'");
+        assert!(!folder.path().join("nowhere").exists());
     }
 }

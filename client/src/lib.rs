@@ -19,6 +19,7 @@ pub mod lock;
 pub mod lookup;
 pub mod pack;
 pub mod plan;
+pub mod printable;
 pub mod progress;
 pub mod publish;
 pub mod record;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::printable::line;
+
 /// Shows how far things are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -71,9 +73,9 @@ impl Progress {
     }
 }
 
-/// A failure to write to standard error can be told to nobody.
+/// Prints one line. A failure to write to standard error can be told to nobody.
 fn print(sentence: &dyn Display) {
-    drop(writeln!(io::stderr().lock(), "{sentence}"));
+    drop(writeln!(io::stderr().lock(), "{}", line(&sentence.to_string())));
 }
 
 fn bar(verb: &'static str, bytes: u64) -> ProgressBar {
@@ -127,7 +129,7 @@ impl Transfer {
 
     /// Says what is under way.
     pub fn item(&self, name: impl Display) {
-        self.0.bar.set_message(name.to_string());
+        self.0.bar.set_message(line(&name.to_string()).into_owned());
     }
 
     /// Ends it; `sentence` says what was done.

@@ -26,6 +26,10 @@ pub fn run(args: ActivateArgs, session: &Session) -> Result<Exit, Failure> {
     let users = || session.places.shell().and_then(Shell::of_program);
     let shell = args.shell.or_else(users).unwrap_or(Shell::Bash);
     let code = shell.code(&generation.settings()?);
-    session.output.answer(&serde_json::json!({ "code": code }), || code.clone())?;
+    match session.output.json {
+        true => session.output.json(&serde_json::json!({ "code": code }))?,
+        // A shell reads it, byte by byte.
+        false => session.output.text(code)?,
+    }
     Ok(Exit::Done)
 }

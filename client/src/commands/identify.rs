@@ -10,6 +10,7 @@ use super::Session;
 use super::table::Table;
 use crate::error::{Exit, Failure};
 use crate::identify::{self, Answer, Folder, Subject, identify, place, read_lines};
+use crate::printable::line;
 
 /// Arguments of `larder identify`.
 #[derive(Args, Debug)]
@@ -47,7 +48,7 @@ fn describe(answer: &Answer) -> String {
     let mut text = String::new();
     for asked in &answer.asked {
         match &asked.name {
-            Some(name) => text.push_str(&format!("{name}\n  {}\n", asked.checksum)),
+            Some(name) => text.push_str(&format!("{}\n  {}\n", line(name), asked.checksum)),
             None => text.push_str(&format!("{}\n", asked.checksum)),
         }
         match holders.get(&asked.checksum) {
@@ -100,7 +101,7 @@ fn in_distributions(distributions: &[DistributionName]) -> String {
 }
 
 fn describe_folder(folder: &Folder) -> String {
-    let mut text = format!("{}\n", folder.path);
+    let mut text = format!("{}\n", line(&folder.path));
     if let Some(digest) = folder.digest {
         text.push_str(&format!("  an environment, as it was installed: {digest}\n"));
     }
@@ -121,7 +122,7 @@ fn describe_folder(folder: &Folder) -> String {
     }
     text.push_str(&table.render());
     for path in folder.unexplained.iter().take(SHOWN) {
-        text.push_str(&format!("  not known: {path}\n"));
+        text.push_str(&format!("  not known: {}\n", line(path)));
     }
     if folder.unexplained.len() > SHOWN {
         text.push_str(&format!("  not known: {} more\n", folder.unexplained.len() - SHOWN));

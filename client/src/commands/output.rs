@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::printable::lines;
 
 /// What goes to standard output.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +23,14 @@ pub struct Output {
 struct Unwritable(#[source] io::Error);
 
 impl Output {
-    /// Prints `document` when one was asked for, else what `human` makes.
+    /// Prints `document` when one was asked for, else what `human` makes; foreign text in that does
+    /// nothing to a terminal.
     pub fn answer<T: Serialize>(
         self,
         document: &T,
         human: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        if self.json { self.json(document) } else { self.text(human()) }
+        if self.json { self.json(document) } else { self.text(lines(&human())) }
     }
 
     /// Prints a JSON document.
@@ -37,7 +39,7 @@ impl Output {
         self.text(text)
     }
 
-    /// Prints an answer as it is, with a line's end.
+    /// Prints an answer as it is, with a line's end: JSON, or code for a shell.
     pub fn text(self, text: impl Display) -> Result<(), Failure> {
         let mut text = text.to_string();
         if !text.is_empty() && !text.ends_with('\n') {
@@ -55,6 +57,6 @@ impl Output {
 
     /// Says to a person what was done; not with `--json` or `--quiet`.
     pub fn say(self, sentence: impl Display) -> Result<(), Failure> {
-        if self.json || self.quiet { Ok(()) } else { self.text(sentence) }
+        if self.json || self.quiet { Ok(()) } else { self.text(lines(&sentence.to_string())) }
     }
 }

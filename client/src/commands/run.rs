@@ -10,7 +10,7 @@ use clap::Args;
 use super::Session;
 use crate::cli::Prefix;
 use crate::config::inherited;
-use crate::environment::Environment;
+use crate::environment::{Environment, Setting};
 use crate::error::{Exit, Failure};
 
 /// Arguments of `larder run`.
@@ -30,6 +30,9 @@ pub struct RunArgs {
     pub command: Vec<OsString>,
 }
 
+/// The variable that `--token` is read from.
+const TOKEN: &str = "LARDER_TOKEN";
+
 /// A command cannot be run.
 #[derive(Debug, thiserror::Error)]
 #[error("could not run `{}`", .program.display())]
@@ -42,15 +45,40 @@ struct NotRun {
 /// Runs `larder run`.
 pub fn run(args: RunArgs, _session: &Session) -> Result<Exit, Failure> {
     let generation = Environment::open(&args.prefix.prefix)?.current()?;
-    let mut words = args.command.into_iter();
-    let program = words.next().unwrap_or_default();
-    let mut command = Command::new(&program);
-    command.args(words);
-    for setting in generation.settings()? {
-        command.env(&setting.name, setting.value(inherited(&setting.name).as_deref()));
-    }
+    let mut command = command(args.command, &generation.settings()?);
     // The program is looked for on the new PATH; this returns only when that fails.
     let source = command.exec();
+    let program = command.get_program().to_owned();
     let failure = Failure::failed(NotRun { program, source });
     Err(failure.hint("what the environment offers is in its `current/bin` and its packages' `bin`"))
+}
+
+/// The command as it is run: in the environment, without what is for larder alone.
+fn command(words: Vec<OsString>, settings: &[Setting]) -> Command {
+    let mut words = words.into_iter();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    for setting in settings {
+        command.env(&setting.name, setting.value(inherited(&setting.name).as_deref()));
+    }
+    // Packages are others' programs: they get no right to publish.
+    command.env_remove(TOKEN);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Change;
+
+    #[test]
+    fn a_command_gets_the_settings_and_no_token() {
+        let change = |name: &str| Setting { name: name.into(), change: Change::Set("x".into()) };
+
+        let command = command(vec!["a".into(), "b".into()], &[change("X"), change(TOKEN)]);
+
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["b"]);
+        let variables: Vec<_> = command.get_envs().collect();
+        assert_eq!(variables, [(TOKEN.as_ref(), None), ("X".as_ref(), Some("x".as_ref()))]);
+    }
 }

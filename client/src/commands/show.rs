@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Session;
 use super::table::Table;
 use crate::error::{Exit, Failure};
+use crate::printable::line;
 use crate::remote::Remote;
 
 /// Arguments of `larder show`.
@@ -142,7 +143,8 @@ async fn show_product(
             ]);
         }
         let summary = builds.iter().find_map(|answer| answer.build.summary.as_ref());
-        let summary = summary.map_or(String::new(), |summary| format!(": {summary}"));
+        let summary =
+            summary.map_or(String::new(), |summary| format!(": {}", line(&summary.to_string())));
         format!("{product}{summary}\n\n{}", table.render())
     })?;
     Ok(Exit::Done)

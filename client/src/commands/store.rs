@@ -10,6 +10,7 @@ use super::Session;
 use super::table::Table;
 use crate::environment::Environment;
 use crate::error::{Exit, Failure};
+use crate::printable::line;
 use crate::store::Store;
 use crate::verify::check_tree;
 
@@ -138,7 +139,7 @@ fn clean(store: &Store, session: &Session) -> Result<Exit, Failure> {
     session.output.answer(&cleaned, || {
         let mut text = String::new();
         for gone in &cleaned.environments {
-            text.push_str(&format!("{} is gone\n", gone.display()));
+            text.push_str(&format!("{} is gone\n", line(&gone.display().to_string())));
         }
         let bytes = indicatif::HumanBytes(cleaned.bytes);
         text + &format!("Removed {} trees, {bytes}", cleaned.trees)

@@ -1,5 +1,7 @@
 //! Tables: columns that line up, two spaces between them.
 
+use crate::printable::line;
+
 /// Rows under a head.
 #[derive(Debug)]
 pub struct Table {
@@ -25,9 +27,9 @@ impl Table {
         self
     }
 
-    /// Adds a row.
+    /// Adds a row; what a cell holds stays in its line.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.iter().map(|cell| line(cell).into_owned()).collect());
     }
 
     /// The table as text, without spaces at the ends of lines.
@@ -72,5 +74,13 @@ mod tests {
             table.render(),
             "product          size\né                   7\nlsst_daf_butler  1234\n"
         );
+    }
+
+    #[test]
+    fn a_cell_stays_a_cell() {
+        let mut table = Table::bare();
+        table.row(["made\nok".into(), "\x1b[8m".into()]);
+        table.row(["a".into(), "b".into()]);
+        assert_eq!(table.render(), "made\\nok  \\u{1b}[8m\na         b\n");
     }
 }

@@ -160,7 +160,7 @@ impl Store {
         let mut bytes = 0;
         for name in names(&folder)? {
             let path = folder.join(name);
-            bytes += fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            bytes += fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
             fs::remove_file(&path).map_err(disk("remove", &path))?;
         }
         Ok(bytes)
