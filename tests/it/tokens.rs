@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use larder_schema::archive::ArchiveFormat;
+use larder_server::config::Readers;
 use larder_tests::process::{bare, program};
 use larder_tests::redact::redacted;
 use larder_tests::{Ran, TestRegistry, build, distribution};
@@ -217,4 +218,31 @@ async fn the_first_token_is_for_its_owners_eyes() {
         |name: &str| std::fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
 
     assert_eq!((mode("admin-token"), mode("control.json")), (0o600, 0o600));
+}
+
+/// Where reading needs a token, nobody gets at another product's bytes by naming them.
+#[tokio::test]
+async fn knowing_a_checksum_or_a_name_grants_nothing() {
+    let registry = TestRegistry::start_with(|config| config.access.read = Readers::Token).await;
+    let secret = registry.publish(build("secret", "1.0.0-b1").file("key", b"hidden")).await;
+    let mine = registry.holder("mine", &["publish:mine", "distribute:*", "tag:*"]).await;
+    let have = json!({"checksums": [secret.archive()]});
+    let record = json!({"product": "mine", "version": "1.0.0", "build": "b1",
+        "platform": "linux-x86_64", "archive": secret.record()["archive"]});
+    let listed = distribution("mine", "1.0.0").of([&secret]).document();
+
+    let held: Value = mine.post("/api/v1/have", &have).await.expect(200).json();
+    let named = mine.post("/api/v1/builds", &json!({"builds": [record]})).await.problem();
+    let listing = mine.post("/api/v1/distributions", &listed).await.problem();
+
+    assert_eq!(held["held"], json!([]));
+    assert_eq!((named.status, &named.fields["missing"]), (409, &have["checksums"]));
+    assert_eq!(listing.status, 422, "{}", listing.detail);
+    mine.get(&format!("/api/v1/blobs/{}", secret.archive())).await.expect(404);
+    mine.get(&secret.path()).await.expect(403);
+
+    // Who has the bytes may publish them.
+    mine.upload(secret.name(), secret.bytes()).await.expect(204);
+    mine.post("/api/v1/builds", &json!({"builds": [record]})).await.expect(200);
+    mine.get(&format!("/api/v1/blobs/{}", secret.archive())).await.expect(200);
 }
