@@ -9,7 +9,7 @@ use crate::access::{Caller, Permission};
 use crate::catalog::Holders;
 
 /// Of how many checksums an answer names all [`MAX_HOLDERS`] holders; of more it names fewer.
-const FEW: usize = 1_000;
+const FEW: usize = 100;
 /// How many holders are named of each checksum when there are many.
 const HOLDERS_OF_MANY: usize = 10;
 

@@ -46,16 +46,16 @@ struct Found {
     cursor: Cursor,
 }
 
+/// How many names of distributions one answer holds, all holders together.
+const MOST_NAMES: usize = 200_000;
+
 pub(super) fn all(
     db: &Connection,
     checksums: &[Checksum],
     most: usize,
 ) -> Result<Vec<Holders>, Error> {
-    let mut known = HashMap::new();
-    checksums
-        .iter()
-        .map(|checksum| some(db, checksum, &Cursor::default(), most, &mut known))
-        .collect()
+    let found = checksums.iter().map(|checksum| some(db, checksum, &Cursor::default(), most));
+    with_distributions(db, found.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn page(
@@ -65,19 +65,23 @@ pub(super) fn page(
     most: usize,
 ) -> Result<Holders, Error> {
     let begin = after.and_then(Cursor::read).unwrap_or_default();
-    some(db, checksum, &begin, most, &mut HashMap::new())
+    let mut pages = with_distributions(db, vec![some(db, checksum, &begin, most)?])?;
+    Ok(pages.remove(0))
 }
 
-/// Distributions by build, since many holders are of one build.
-type Known = HashMap<i64, Vec<DistributionName>>;
+/// One page of those who have a checksum, before their distributions are looked up.
+struct Answered {
+    found: Vec<Found>,
+    total: u64,
+    next: Option<String>,
+}
 
 fn some(
     db: &Connection,
     checksum: &Checksum,
     begin: &Cursor,
     most: usize,
-    known: &mut Known,
-) -> Result<Holders, Error> {
+) -> Result<Answered, Error> {
     let mut found = Vec::new();
     if !begin.files {
         found = whole(db, checksum, begin, most + 1)?;
@@ -93,13 +97,28 @@ fn some(
     } else {
         found.len() as u64
     };
-    let mut holders = Vec::with_capacity(found.len());
-    for Found { mut holder, seq, .. } in found {
-        holder.distributions = distributions(db, seq, known)?;
-        holders.push(holder);
-    }
-    Ok(Holders { holders, total, next })
+    Ok(Answered { found, total, next })
 }
+
+/// Looks the distributions up, for each holder as many as there is room for in the answer.
+fn with_distributions(db: &Connection, pages: Vec<Answered>) -> Result<Vec<Holders>, Error> {
+    let holders: usize = pages.iter().map(|page| page.found.len()).sum();
+    let most = (MOST_NAMES / holders.max(1)).clamp(1, MAX_HOLDERS);
+    let mut known = HashMap::new();
+    let mut answered = Vec::with_capacity(pages.len());
+    for Answered { found, total, next } in pages {
+        let mut holders = Vec::with_capacity(found.len());
+        for Found { mut holder, seq, .. } in found {
+            holder.distributions = distributions(db, seq, most, &mut known)?;
+            holders.push(holder);
+        }
+        answered.push(Holders { holders, total, next });
+    }
+    Ok(answered)
+}
+
+/// Distributions by build, since many holders are of one build.
+type Known = HashMap<i64, Vec<DistributionName>>;
 
 const BUILD: &str = "products.name, major || '.' || minor || '.' || patch || '-' || build, \
      platform, EXISTS (SELECT 1 FROM statements WHERE subject = builds.digest \
@@ -209,6 +228,7 @@ fn count(db: &Connection, checksum: &Checksum) -> Result<u64, Error> {
 fn distributions(
     db: &Connection,
     build: i64,
+    most: usize,
     known: &mut Known,
 ) -> Result<Vec<DistributionName>, Error> {
     if let Some(names) = known.get(&build) {
@@ -219,7 +239,7 @@ fn distributions(
          JOIN distributions ON distributions.seq = distribution \
          WHERE distribution_builds.build = ?1 ORDER BY distribution DESC LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![build, MAX_HOLDERS as i64], |row| {
+    let rows = statement.query_map(params![build, signed(most as u64)], |row| {
         Ok(DistributionName {
             name: column::parsed(row, 0)?,
             version: column::parsed(row, 1)?,
