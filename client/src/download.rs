@@ -9,6 +9,7 @@ mod tests;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use larder_schema::api::paths;
@@ -135,14 +136,15 @@ pub async fn fetch(
     transfer: &Transfer,
 ) -> Result<u64, Error> {
     let download = Download { remote, wanted, part, transfer };
-    let sums = download.complete(false).await?;
+    let mut left = ATTEMPTS;
+    let sums = download.complete(false, &mut left).await?;
     if sums.fits(wanted) {
         return Ok(sums.received);
     }
     // What was there before may be at fault: once more, from scratch.
     transfer.go_back(sums.bytes);
     let received = sums.received;
-    let sums = download.complete(true).await?;
+    let sums = download.complete(true, &mut left).await?;
     if sums.fits(wanted) {
         return Ok(received + sums.received);
     }
@@ -154,6 +156,9 @@ pub async fn fetch(
         bytes: sums.bytes,
     })
 }
+
+/// The most requests for one archive, also when each brings a few bytes.
+const ATTEMPTS: u32 = 100;
 
 /// What has been written so far.
 struct Got {
@@ -169,6 +174,9 @@ impl Got {
     }
 }
 
+/// How one request ended; with an error comes how long the server asked to wait.
+type Outcome = Result<(), (remote::Error, Option<Duration>)>;
+
 struct Download<'a> {
     remote: &'a Remote,
     wanted: &'a Wanted,
@@ -177,8 +185,9 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Fetches until the end; a cut connection goes on where it stopped.
-    async fn complete(&self, from_scratch: bool) -> Result<Got, Error> {
+    /// Fetches until the end; a cut connection goes on where it stopped, as long as attempts are
+    /// `left`.
+    async fn complete(&self, from_scratch: bool, left: &mut u32) -> Result<Got, Error> {
         let mut sink = self.begin(from_scratch).await?;
         let mut fruitless = 0;
         loop {
@@ -188,13 +197,14 @@ impl Download<'_> {
             let before = sink.bytes();
             let (outcome, after) = self.attempt(sink).await?;
             sink = after;
-            let Err(error) = outcome else { return Ok(sink.got()) };
+            let Err((error, asked)) = outcome else { return Ok(sink.got()) };
             fruitless = if sink.bytes() > before { 1 } else { fruitless + 1 };
-            let retries = self.remote.retries();
-            if !error.may_be_retried() || fruitless >= retries.attempts {
+            *left = left.saturating_sub(1);
+            let is_last = fruitless >= self.remote.retries().attempts || *left == 0;
+            if !error.may_be_retried() || is_last {
                 return Err(self.failed(error));
             }
-            tokio::time::sleep(retries.pause(fruitless, None)).await;
+            self.remote.wait(&error, fruitless, asked).await;
         }
     }
 
@@ -210,18 +220,19 @@ impl Download<'_> {
     }
 
     /// One request and what comes of it, up to the end or the cut.
-    async fn attempt(&self, sink: Sink) -> Result<(Result<(), remote::Error>, Sink), Error> {
+    async fn attempt(&self, sink: Sink) -> Result<(Outcome, Sink), Error> {
         let path = paths::blob(&Checksum::Sha256(self.wanted.sha256));
         let at = sink.bytes();
-        let request = || {
-            let request = self.remote.request(Method::GET, &path);
-            if at > 0 { request.header(RANGE, format!("bytes={at}-")) } else { request }
-        };
-        let response = match self.remote.send(request).await {
+        let mut request = self.remote.request(Method::GET, &path);
+        if at > 0 {
+            request = request.header(RANGE, format!("bytes={at}-"));
+        }
+        // Once: who tries again is `complete`, and two who do would multiply.
+        let response = match self.remote.send_once(request).await {
             Ok(response) => response,
             // Nothing lies behind what is there: the sum will tell whether that is right.
-            Err(error) if at > 0 && error.status() == Some(416) => return Ok((Ok(()), sink)),
-            Err(error) => return Ok((Err(error), sink)),
+            Err((error, _)) if at > 0 && error.status() == Some(416) => return Ok((Ok(()), sink)),
+            Err(refused) => return Ok((Err(refused), sink)),
         };
         let sink = if at > 0 && !goes_on_at(&response, at) {
             self.transfer.go_back(at);
@@ -233,11 +244,7 @@ impl Download<'_> {
     }
 
     /// Passes chunks on to a thread that writes and hashes, so that neither waits for the other.
-    async fn receive(
-        &self,
-        mut response: Response,
-        sink: Sink,
-    ) -> Result<(Result<(), remote::Error>, Sink), Error> {
+    async fn receive(&self, mut response: Response, sink: Sink) -> Result<(Outcome, Sink), Error> {
         const CHUNKS: usize = 16;
         let (sender, receiver) = mpsc::channel::<Bytes>(CHUNKS);
         let writer = spawn_blocking(move || sink.write_all(receiver));
@@ -251,9 +258,10 @@ impl Download<'_> {
                     self.transfer.advance(bytes);
                 }
                 Ok(Ok(None)) => break Ok(()),
-                Ok(Err(error)) => break Err(self.remote.unreachable(error)),
+                Ok(Err(error)) => break Err((self.remote.unreachable(error), None)),
                 Err(_) => {
-                    break Err(remote::Error::Silent { origin: self.remote.origin().clone() });
+                    let origin = self.remote.origin().clone();
+                    break Err((remote::Error::Silent { origin }, None));
                 }
             }
         };

@@ -94,6 +94,8 @@ impl Installer<'_> {
         for _ in 0..ATTEMPTS {
             let plan = self.plan(&request, &wish, &before)?;
             if let (true, Leads::To(number)) = (plan.unchanged, before.leads) {
+                // It may have been moved since.
+                self.store.register(Environment::open(&request.prefix)?.root())?;
                 return self.done(plan, number, moved, &wish);
             }
             moved += self.obtain(&plan).await?;

@@ -8,6 +8,7 @@ mod error;
 mod origin;
 mod retry;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use larder_schema::Problem;
@@ -30,6 +31,8 @@ pub const IDLE: Duration = Duration::from_secs(60);
 const MAX_ANSWER: usize = 256 << 20;
 /// The most bytes of an answer that says no.
 const MAX_PROBLEM: usize = 1 << 20;
+/// The most items of a list.
+const MAX_ITEMS: usize = 1_000_000;
 /// The most often that a request is sent on to another address.
 const MAX_REDIRECTS: usize = 5;
 
@@ -136,7 +139,7 @@ impl Remote {
         }
     }
 
-    /// All items of a list, page after page.
+    /// All items of a list, page after page, up to `MAX_ITEMS`.
     pub async fn pages<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -144,6 +147,7 @@ impl Remote {
     ) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
+        let mut seen = HashSet::new();
         loop {
             let mut query = query.to_vec();
             if let Some(cursor) = &cursor {
@@ -152,10 +156,14 @@ impl Remote {
             let page: larder_schema::api::Page<T> = self.get(path, &query).await?;
             let none_left = page.items.is_empty();
             items.extend(page.items);
-            if page.next.is_none() || none_left || page.next == cursor {
-                return Ok(items);
+            let next = match page.next {
+                Some(next) if !none_left => next,
+                _ => return Ok(items),
+            };
+            if items.len() >= MAX_ITEMS || !seen.insert(next.clone()) {
+                return Err(Error::Endless { origin: self.origin.clone(), path: path.to_owned() });
             }
-            cursor = page.next;
+            cursor = Some(next);
         }
     }
 
@@ -172,13 +180,19 @@ impl Remote {
             if !error.may_be_retried() || attempt >= self.retries.attempts {
                 return Err(error);
             }
-            let pause = self.retries.pause(attempt, wait);
-            self.progress.retrying(&error, pause);
-            tokio::time::sleep(pause).await;
+            self.wait(&error, attempt, wait).await;
         }
     }
 
-    async fn send_once(
+    /// Waits after `attempt` attempts, of which the last ended with `error`.
+    pub(crate) async fn wait(&self, error: &Error, attempt: u32, asked: Option<Duration>) {
+        let pause = self.retries.pause(attempt, asked);
+        self.progress.retrying(error, pause);
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Sends a request once; with an error comes how long the server asked to wait.
+    pub(crate) async fn send_once(
         &self,
         request: RequestBuilder,
     ) -> Result<Response, (Error, Option<Duration>)> {
@@ -294,9 +308,42 @@ pub fn with_query(path: &str, query: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
 
     #[test]
     fn queries_are_escaped() {
         assert_eq!(with_query("/x", &[("q", "a b+c"), ("n", "é")]), "/x?q=a%20b%2Bc&n=%C3%A9");
+    }
+
+    /// A server that answers the same page as often as it is asked, at most `times`.
+    fn same_page(page: &'static str, times: usize) -> Remote {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        std::thread::spawn(move || {
+            for _ in 0..times {
+                let mut stream = listener.accept().unwrap().0;
+                let mut request = Vec::new();
+                let mut byte = [0];
+                while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+                    request.push(byte[0]);
+                }
+                let length = page.len();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}");
+                let answer = format!("{head}\r\nConnection: close\r\n\r\n{page}");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        Remote::new(origin, None, Progress::Quiet).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_list_that_comes_back_to_a_page_is_refused() {
+        let remote = same_page(r#"{"items": [1], "next": "again"}"#, 2);
+
+        let refusal = remote.pages::<u32>("/list", &[]).await;
+
+        assert!(matches!(refusal, Err(Error::Endless { .. })));
     }
 }

@@ -83,6 +83,12 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// An environment may be on a disk that is not there, so nobody knows what it uses.
+    #[error("the environment `{}` is not there, nor is the folder that it was in", .environment.display())]
+    Away {
+        /// The environment.
+        environment: PathBuf,
+    },
     /// An environment's lock cannot be read, so nobody knows what it uses.
     #[error("could not find out what the environment `{}` uses", .environment.display())]
     Usage {
@@ -124,6 +130,29 @@ impl Store {
             check_owner(&folder)?;
         }
         Ok(store)
+    }
+
+    /// The store at `root` as it is, for who only looks: nothing is made, also where nothing is.
+    pub fn look(root: &Path) -> Result<Self, Error> {
+        match fs::metadata(root) {
+            Ok(metadata) if !metadata.is_dir() => {
+                return Err(Error::NotAFolder { path: root.to_owned() });
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let root = std::path::absolute(root).map_err(disk("open", root))?;
+                return Ok(Self { root });
+            }
+            Err(error) => return Err(disk("open", root)(error)),
+        }
+        let root = fs::canonicalize(root).map_err(disk("open", root))?;
+        check_owner(&root)?;
+        for folder in FOLDERS.map(|name| root.join(name)) {
+            if folder.exists() {
+                check_owner(&folder)?;
+            }
+        }
+        Ok(Self { root })
     }
 
     /// Its folder.
@@ -284,6 +313,13 @@ impl Error {
             Self::Usage { .. } => Some(
                 "mend the environment, or remove its folder; until then nothing is cleaned".into(),
             ),
+            Self::Away { environment } => {
+                let parent = environment.parent().unwrap_or(environment);
+                Some(format!(
+                    "bring its disk back; if it is gone for good, say so: mkdir -p '{}'",
+                    parent.display()
+                ))
+            }
             Self::Disk { .. } | Self::Encode { .. } => None,
         }
     }
@@ -304,6 +340,18 @@ mod tests {
         fs::set_permissions(folder.path().join("trees"), fs::Permissions::from_mode(0o775))
             .unwrap();
         assert!(matches!(Store::open(folder.path()), Err(Error::WritableByOthers { .. })));
+    }
+
+    #[test]
+    fn who_looks_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+
+        let store = Store::look(folder.path()).unwrap();
+        assert!(!Store::look(&folder.path().join("none")).unwrap().has(&TreeChecksum([1; 32])));
+        assert!(store.register(Path::new("/env")).is_err());
+
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

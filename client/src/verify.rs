@@ -46,7 +46,7 @@ pub enum DamageKind {
     Missing,
     /// There, and should not be.
     Extra,
-    /// Executable, and should not be, or the reverse.
+    /// Executable, and should not be, or the reverse; or others than its owner can write to it.
     Mode,
     /// A link that leads elsewhere.
     Link,

@@ -22,7 +22,9 @@ pub struct ActivateArgs {
 
 /// Runs `larder activate`.
 pub fn run(args: ActivateArgs, session: &Session) -> Result<Exit, Failure> {
-    let generation = Environment::open(&args.prefix.prefix)?.current()?;
+    let environment = Environment::open(&args.prefix.prefix)?;
+    let generation = environment.current()?;
+    session.keep_trees_of(&environment, &generation);
     let users = || session.places.shell().and_then(Shell::of_program);
     let shell = args.shell.or_else(users).unwrap_or(Shell::Bash);
     let code = shell.code(&generation.settings()?);

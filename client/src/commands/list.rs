@@ -20,7 +20,9 @@ pub struct ListArgs {
 
 /// Runs `larder list`.
 pub fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
-    let generation = Environment::open(&args.prefix.prefix)?.current()?;
+    let environment = Environment::open(&args.prefix.prefix)?;
+    let generation = environment.current()?;
+    session.keep_trees_of(&environment, &generation);
     let items: Result<Vec<Listed>, _> = generation.lock.records.iter().map(Listed::of).collect();
     let mut items = items.map_err(Failure::failed)?;
     items.sort_by(|one, two| one.product.cmp(&two.product));

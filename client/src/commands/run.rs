@@ -43,8 +43,10 @@ struct NotRun {
 }
 
 /// Runs `larder run`.
-pub fn run(args: RunArgs, _session: &Session) -> Result<Exit, Failure> {
-    let generation = Environment::open(&args.prefix.prefix)?.current()?;
+pub fn run(args: RunArgs, session: &Session) -> Result<Exit, Failure> {
+    let environment = Environment::open(&args.prefix.prefix)?;
+    let generation = environment.current()?;
+    session.keep_trees_of(&environment, &generation);
     let mut command = command(args.command, &generation.settings()?);
     // The program is looked for on the new PATH; this returns only when that fails.
     let source = command.exec();

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use crate::cli::Global;
 use crate::commands::output::Output;
 use crate::config::{self, Config, Places};
+use crate::environment::{Environment, Generation};
 use crate::error::Failure;
 use crate::progress::Progress;
 use crate::remote::{Origin, Remote};
+use crate::store::Store;
 
 /// What every command works with.
 pub struct Session {
@@ -88,6 +90,25 @@ impl Session {
         self.store.clone().ok_or_else(|| {
             Failure::usage("nothing says where the store is").hint("set LARDER_STORE to a folder")
         })
+    }
+
+    /// The store that `generation` was made from, as it is; when there is none any more, the one
+    /// that is set.
+    pub fn store_of(&self, generation: &Generation) -> Result<Store, Failure> {
+        let recorded = generation.made().and_then(|made| made.store);
+        let folder = match recorded.filter(|folder| folder.join("trees").is_dir()) {
+            Some(folder) => folder,
+            None => self.store_folder()?,
+        };
+        Ok(Store::look(&folder)?)
+    }
+
+    /// Registers an environment that may have been moved, so that its trees are not cleaned away.
+    pub fn keep_trees_of(&self, environment: &Environment, generation: &Generation) {
+        // Who may not write to the store, or has none, uses the environment nonetheless.
+        if let Ok(store) = self.store_of(generation) {
+            drop(store.register(environment.root()));
+        }
     }
 
     /// The settings file, for `larder login`.

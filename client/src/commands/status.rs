@@ -46,7 +46,9 @@ struct Standing {
 /// Runs `larder status`.
 pub fn run(args: StatusArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
-    let status = status(&environment, environment.current()?)?;
+    let generation = environment.current()?;
+    session.keep_trees_of(&environment, &generation);
+    let status = status(&environment, generation)?;
     session.output.answer(&status, || describe(&status))?;
     Ok(Exit::Done)
 }

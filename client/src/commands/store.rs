@@ -139,7 +139,10 @@ fn clean(store: &Store, session: &Session) -> Result<Exit, Failure> {
     session.output.answer(&cleaned, || {
         let mut text = String::new();
         for gone in &cleaned.environments {
-            text.push_str(&format!("{} is gone\n", line(&gone.display().to_string())));
+            text.push_str(&format!(
+                "Forgot the environment {}: it is gone\n",
+                line(&gone.display().to_string())
+            ));
         }
         let bytes = indicatif::HumanBytes(cleaned.bytes);
         text + &format!("Removed {} trees, {bytes}", cleaned.trees)

@@ -35,7 +35,8 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
     let generation = environment.current().map_err(unreadable)?;
     expected(&args, &generation)?;
-    let store = store_of(&generation, session)?;
+    let store = session.store_of(&generation)?;
+    session.keep_trees_of(&environment, &generation);
     if args.full {
         let remote = session.remote_or(&generation.lock.server)?;
         verify::check_with(&remote, &generation).await?;
@@ -43,6 +44,7 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     let mut report = verify::verify(&generation, &store)?;
     if args.repair && !report.ok {
         let remote = session.remote_or(&generation.lock.server)?;
+        let store = Store::open(store.root())?;
         let obtainer = Obtainer { remote: &remote, store: &store, progress: session.progress };
         report = verify::repair(&environment, &generation, &obtainer, report).await?;
     }
@@ -54,16 +56,6 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         session.progress.note("hint: `larder verify --repair` fetches again what is damaged");
     }
     Ok(Exit::No)
-}
-
-/// The store that the environment was made from; when it is gone, the one that is set.
-fn store_of(generation: &Generation, session: &Session) -> Result<Store, Failure> {
-    let recorded = generation.made().and_then(|made| made.store).filter(|folder| folder.is_dir());
-    let folder = match recorded {
-        Some(folder) => folder,
-        None => session.store_folder()?,
-    };
-    Ok(Store::open(&folder)?)
 }
 
 /// A lock that contradicts itself is damage too: the answer is no.

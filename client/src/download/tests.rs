@@ -4,7 +4,6 @@ use super::*;
 use crate::progress::Progress;
 use crate::remote::Retries;
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
 
 const BYTES: &[u8] = b"the bytes of an archive, sent in pieces";
 
@@ -115,5 +114,15 @@ async fn a_busy_server_is_asked_again() {
     let (outcome, _) = fetched(&remote, b"").await;
 
     assert_eq!(outcome.unwrap(), 39);
+    assert_eq!(asked.join().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn attempts_do_not_multiply() {
+    let (remote, asked) = serve(vec![("503 Service Unavailable\r\nContent-Length: 0", b""); 3]);
+
+    let (outcome, _) = fetched(&remote, b"").await;
+
+    assert!(matches!(outcome, Err(Error::Remote { source: remote::Error::Status { .. }, .. })));
     assert_eq!(asked.join().unwrap().len(), 3);
 }

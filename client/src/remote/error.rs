@@ -53,6 +53,14 @@ pub enum Error {
         /// The server.
         origin: Origin,
     },
+    /// The list has no end: a page names one that came before, or there are too many items.
+    #[error("the list `{path}` of `{origin}` does not end")]
+    Endless {
+        /// The server.
+        origin: Origin,
+        /// The list.
+        path: String,
+    },
     /// The token cannot be sent.
     #[error("the token has characters in it that no token has")]
     Token,
@@ -71,6 +79,7 @@ impl Error {
             | Self::Status { .. }
             | Self::Answer { .. }
             | Self::AnswerTooLarge { .. }
+            | Self::Endless { .. }
             | Self::Token
             | Self::Client(_) => None,
         }
@@ -90,6 +99,7 @@ impl Error {
             | Self::Silent { .. }
             | Self::Answer { .. }
             | Self::AnswerTooLarge { .. }
+            | Self::Endless { .. }
             | Self::Token
             | Self::Client(_) => None,
         }
@@ -121,9 +131,11 @@ impl Error {
             Self::Refused { .. } | Self::Status { .. } => {
                 matches!(self.status(), Some(408 | 429 | 502 | 503 | 504))
             }
-            Self::Answer { .. } | Self::AnswerTooLarge { .. } | Self::Token | Self::Client(_) => {
-                false
-            }
+            Self::Answer { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::Endless { .. }
+            | Self::Token
+            | Self::Client(_) => false,
         }
     }
 
@@ -143,6 +155,7 @@ impl Error {
             | Self::Status { .. }
             | Self::Answer { .. }
             | Self::AnswerTooLarge { .. }
+            | Self::Endless { .. }
             | Self::Token
             | Self::Client(_) => None,
         }

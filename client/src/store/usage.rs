@@ -50,7 +50,8 @@ impl Store {
         Ok(trees)
     }
 
-    /// Remembers that the environment in `folder` links here.
+    /// Remembers that the environment in `folder` links here; an environment that was moved is
+    /// registered again by whoever comes across it.
     pub fn register(&self, folder: &Path) -> Result<(), Error> {
         let bytes = folder.as_os_str().as_bytes();
         let path = self.root.join("environments").join(Blake3::of(bytes).to_hex());
@@ -83,8 +84,10 @@ impl Store {
     pub fn used(&self) -> Result<HashSet<TreeChecksum>, Error> {
         let mut used = HashSet::new();
         for folder in self.environments()? {
-            if !folder.exists() {
-                continue;
+            match standing(&folder) {
+                Standing::Gone => continue,
+                Standing::Away => return Err(Error::Away { environment: folder }),
+                Standing::There => {}
             }
             let trees = Environment::open(&folder).and_then(|environment| environment.trees());
             used.extend(
@@ -103,8 +106,8 @@ impl Store {
     pub fn clean(&self, waiting: impl FnMut()) -> Result<Cleaned, Error> {
         let path = self.lock_file();
         let _alone = Held::take(&path, Mode::Alone, waiting).map_err(disk("lock", &path))?;
-        let mut cleaned = Cleaned { environments: self.forget_the_gone()?, ..Cleaned::default() };
         let used = self.used()?;
+        let mut cleaned = Cleaned { environments: self.forget_the_gone()?, ..Cleaned::default() };
         for stored in self.trees()? {
             if !used.contains(&stored.tree) {
                 self.remove(&stored.tree)?;
@@ -131,8 +134,8 @@ impl Store {
     }
 
     fn forget_the_gone(&self) -> Result<Vec<PathBuf>, Error> {
-        let gone: Vec<PathBuf> =
-            self.environments()?.into_iter().filter(|folder| !folder.exists()).collect();
+        let is_gone = |folder: &PathBuf| standing(folder) == Standing::Gone;
+        let gone: Vec<PathBuf> = self.environments()?.into_iter().filter(is_gone).collect();
         for folder in &gone {
             let name = Blake3::of(folder.as_os_str().as_bytes()).to_hex();
             let path = self.root.join("environments").join(name);
@@ -167,6 +170,27 @@ impl Store {
     }
 }
 
+/// How a registered environment stands.
+#[derive(PartialEq, Eq)]
+enum Standing {
+    /// Something is there, or it cannot be seen whether.
+    There,
+    /// It was removed or moved.
+    Gone,
+    /// The folder that it was in is not there either: perhaps a disk that is not mounted.
+    Away,
+}
+
+fn standing(folder: &Path) -> Standing {
+    match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let has_parent = folder.parent().is_some_and(Path::is_dir);
+            if has_parent { Standing::Gone } else { Standing::Away }
+        }
+        _ => Standing::There,
+    }
+}
+
 /// The names in a folder; what is no UTF-8 is none of ours.
 fn names(folder: &Path) -> Result<Vec<String>, Error> {
     let entries = fs::read_dir(folder).map_err(disk("list", folder))?;
@@ -176,4 +200,27 @@ fn names(folder: &Path) -> Result<Vec<String>, Error> {
         names.extend(entry.file_name().into_string());
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_gone_from_its_folder_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let gone = folder.path().join("gone");
+        store.register(&gone).unwrap();
+        assert_eq!(store.clean(|| {}).unwrap().environments, [gone]);
+
+        let away = folder.path().join("disk/env");
+        store.register(&away).unwrap();
+        let refusal = store.clean(|| {});
+        assert!(matches!(refusal, Err(Error::Away { environment }) if environment == away));
+        assert_eq!(store.environments().unwrap(), std::slice::from_ref(&away));
+
+        fs::create_dir(folder.path().join("disk")).unwrap();
+        assert_eq!(store.clean(|| {}).unwrap().environments, [away]);
+    }
 }

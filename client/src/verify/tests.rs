@@ -111,6 +111,23 @@ fn missing_extra_mode_and_link_are_told_apart() {
 }
 
 #[test]
+fn what_others_can_write_is_damage() {
+    let fixture = Fixture::new();
+    for (path, mode) in [("", 0o775), ("lib/deep", 0o757), ("lib/a", 0o464), ("bin/run", 0o577)] {
+        fs::set_permissions(fixture.path(path), Permissions::from_mode(mode)).unwrap();
+    }
+    let expected =
+        [".", "bin/run", "lib/a", "lib/deep"].map(|path| (path.to_owned(), DamageKind::Mode));
+
+    let with_index = fixture.damage();
+    fs::remove_file(fixture.store.contents_file(&fixture.tree)).unwrap();
+    let without_index = fixture.damage();
+
+    assert_eq!(with_index, expected);
+    assert_eq!(without_index, expected);
+}
+
+#[test]
 fn a_new_tree_takes_the_place_of_a_damaged_one() {
     let fixture = Fixture::new();
     writable(&fixture.path("lib"));

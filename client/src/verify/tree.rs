@@ -46,6 +46,8 @@ fn against(root: &Path, contents: &Contents) -> Found {
         folders.contains(path) || wanted.get(path).is_some_and(|e| e.kind == EntryKind::Folder)
     });
     found.damage.append(&mut there.extra);
+    let belongs = |path: &str| path == "." || wanted.contains_key(path) || folders.contains(path);
+    found.damage.extend(there.writable(root).into_iter().filter(|(path, _)| belongs(path)));
     let mut to_hash = Vec::new();
     for (path, entry) in &wanted {
         match there.entries.remove(*path) {
@@ -70,16 +72,22 @@ fn against(root: &Path, contents: &Contents) -> Found {
     found
 }
 
+/// Whether others than its owner can change it. Links have no mode of their own.
+fn is_writable(metadata: &Metadata) -> bool {
+    !metadata.is_symlink() && metadata.permissions().mode() & 0o022 != 0
+}
+
 /// What can be seen without reading a file's bytes.
 fn differs(path: &Path, entry: &Entry, metadata: &Metadata) -> Option<DamageKind> {
     match &entry.kind {
         EntryKind::File { size, executable, .. } => {
             if !metadata.is_file() || metadata.len() != *size {
                 Some(DamageKind::Changed)
-            } else if (metadata.permissions().mode() & 0o100 != 0) != *executable {
-                Some(DamageKind::Mode)
             } else {
-                None
+                let is_executable = metadata.permissions().mode() & 0o100 != 0;
+                // What others can write is told for files and folders together.
+                let is_told = is_writable(metadata);
+                (is_executable != *executable && !is_told).then_some(DamageKind::Mode)
             }
         }
         EntryKind::Link { .. } if !metadata.is_symlink() => Some(DamageKind::Changed),
@@ -100,6 +108,15 @@ struct Walk {
 }
 
 impl Walk {
+    /// The tree's root, and what was noted, as far as others can write to it.
+    fn writable(&self, root: &Path) -> Vec<(String, DamageKind)> {
+        let root = fs::symlink_metadata(root).is_ok_and(|metadata| is_writable(&metadata));
+        let root = root.then(|| ".".to_owned());
+        let below = self.entries.iter().filter(|(_, metadata)| is_writable(metadata));
+        let paths = root.into_iter().chain(below.map(|(path, _)| path.clone()));
+        paths.map(|path| (path, DamageKind::Mode)).collect()
+    }
+
     /// Notes everything below `folder`; of a folder that should not be there only the folder.
     fn walk(&mut self, folder: &Path, prefix: &str, expected: &dyn Fn(&str) -> bool) {
         // What cannot be listed is missing, and will be told as such.
@@ -171,7 +188,10 @@ fn blake3_of(path: &Path, buffer: &mut [u8]) -> io::Result<Blake3> {
 
 /// Reads a whole tree: if it is what its name says, the index is written anew.
 fn whole(store: &Store, root: &Path, sum: &TreeChecksum) -> Found {
-    let entries = read_entries(root).unwrap_or_default();
+    let mut there = Walk::default();
+    there.walk(root, "", &|_| true);
+    let damage = there.writable(root);
+    let entries = read_entries(root, there).unwrap_or_default();
     if tree_checksum(&entries) != *sum {
         let damage = vec![(".".to_owned(), DamageKind::Changed)];
         return Found { damage, ..Found::default() };
@@ -180,13 +200,11 @@ fn whole(store: &Store, root: &Path, sum: &TreeChecksum) -> Found {
     // It helps the next time; this time it is not needed.
     drop(store.write_contents(sum, &entries));
     let files = entries.iter().filter(|e| matches!(e.kind, EntryKind::File { .. })).count();
-    Found { damage: Vec::new(), files: files as u64, bytes: contents.bytes() }
+    Found { damage, files: files as u64, bytes: contents.bytes() }
 }
 
 /// The entries of a tree as they are on the disk.
-fn read_entries(root: &Path) -> io::Result<Vec<Entry>> {
-    let mut there = Walk::default();
-    there.walk(root, "", &|_| true);
+fn read_entries(root: &Path, there: Walk) -> io::Result<Vec<Entry>> {
     if !there.extra.is_empty() {
         return Err(io::ErrorKind::InvalidData.into());
     }
