@@ -193,7 +193,7 @@ impl Installer<'_> {
                 std::fs::read_to_string(path).is_ok_and(|found| found == *text)
             })
         });
-        linked && launched
+        linked && launched && generation.redirected().is_empty()
     }
 
     /// Brings everything into the store that is not there.

@@ -3,6 +3,9 @@
 //! Every file of every tree is hashed again: a changed byte with the old size and the old time is
 //! found. What a tree should hold is known from its index, whose own checksum is the tree's name in
 //! the lock, whose digest is the distribution's: nothing on this disk vouches for itself.
+//!
+//! Bytecode that Python makes in a generation's `pycache/` was never published, so it is not judged;
+//! a repair takes it away.
 
 mod links;
 #[cfg(test)]
@@ -16,7 +19,7 @@ use larder_schema::api::{DistributionAnswer, paths};
 use larder_schema::{Build, Digest, ProductName, TreeChecksum};
 use serde::Serialize;
 
-use crate::environment::{Environment, Generation};
+use crate::environment::{Environment, Generation, Leads};
 use crate::install::{self, Obtainer};
 use crate::remote::{self, Remote};
 use crate::store::{self, Store};
@@ -27,7 +30,8 @@ pub struct Damage {
     /// The product concerned; none for what belongs to no product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<ProductName>,
-    /// The path: in the product's tree, or in the generation for its links and launchers.
+    /// The path: in the product's tree, or in the generation for its links and launchers;
+    /// `current` and `generations/N` are in the environment.
     pub path: String,
     /// What is wrong with it.
     pub kind: DamageKind,
@@ -125,8 +129,13 @@ pub enum Error {
 }
 
 /// Compares a generation with its lock; works without a server.
-pub fn verify(generation: &Generation, store: &Store) -> Result<Report, Error> {
+pub fn verify(
+    environment: &Environment,
+    generation: &Generation,
+    store: &Store,
+) -> Result<Report, Error> {
     let mut damage = links::damage(generation, store)?;
+    damage.extend(links::current(environment));
     let (mut files, mut bytes) = (0, 0);
     for record in &generation.lock.records {
         let Some(sum) = record.tree else { continue };
@@ -164,16 +173,20 @@ pub async fn check_with(remote: &Remote, generation: &Generation) -> Result<(), 
     Ok(())
 }
 
-/// Mends what `report` found, and verifies again.
+/// Mends what `report` found, and verifies again; takes Python's bytecode away in any case.
 pub async fn repair(
     environment: &Environment,
     generation: &Generation,
     obtainer: &Obtainer<'_>,
     report: Report,
 ) -> Result<Report, Error> {
-    let _right = environment.change(|| {
+    let right = environment.change(|| {
         obtainer.progress.note("waiting for another larder that changes this environment");
     })?;
+    if report.ok {
+        links::forget_bytecode(generation)?;
+        return Ok(report);
+    }
     let _adding = obtainer.store.add()?;
     for record in &generation.lock.records {
         if is_damaged(&report, record) {
@@ -185,7 +198,12 @@ pub async fn repair(
         }
     }
     links::mend(generation, obtainer.store)?;
-    let after = verify(generation, obtainer.store)?;
+    links::forget_bytecode(generation)?;
+    // Somebody else may have led it to a newer generation meanwhile.
+    if environment.leads() == Leads::Astray {
+        environment.switch(&right, generation.number)?;
+    }
+    let after = verify(environment, generation, obtainer.store)?;
     let repaired =
         report.damage.into_iter().filter(|damage| !after.damage.contains(damage)).collect();
     Ok(Report { repaired, ..after })

@@ -6,7 +6,7 @@ use larder_schema::Digest;
 use super::Session;
 use super::table::Table;
 use crate::cli::Prefix;
-use crate::environment::{Environment, Generation};
+use crate::environment::{self, Environment, Generation};
 use crate::error::{Exit, Failure};
 use crate::install::Obtainer;
 use crate::store::Store;
@@ -14,7 +14,11 @@ use crate::verify::{self, Damage, Report};
 
 /// Arguments of `larder verify`.
 #[derive(Args, Debug)]
-#[command(after_help = "Every file is hashed. Exit code 3: something is not as it was installed.")]
+#[command(
+    after_help = "Every file is hashed. Bytecode that Python made in `pycache/` is not judged: \
+                  it was never published, and --repair empties that folder. \
+                  Exit code 3: something is not as it was installed."
+)]
 pub struct VerifyArgs {
     /// Which environment
     #[command(flatten)]
@@ -22,7 +26,7 @@ pub struct VerifyArgs {
     /// Also ask the server whether the documents are the ones that it published
     #[arg(long)]
     pub full: bool,
-    /// Fetch again what is damaged
+    /// Fetch again what is damaged, and forget Python's bytecode
     #[arg(long)]
     pub repair: bool,
     /// The digest that the environment must have
@@ -33,7 +37,7 @@ pub struct VerifyArgs {
 /// Runs `larder verify`.
 pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
-    let generation = environment.current().map_err(unreadable)?;
+    let generation = generation_of(&environment).map_err(unreadable)?;
     expected(&args, &generation)?;
     let store = session.store_of(&generation)?;
     session.keep_trees_of(&environment, &generation);
@@ -41,8 +45,8 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         let remote = session.remote_or(&generation.lock.server)?;
         verify::check_with(&remote, &generation).await?;
     }
-    let mut report = verify::verify(&generation, &store)?;
-    if args.repair && !report.ok {
+    let mut report = verify::verify(&environment, &generation, &store)?;
+    if args.repair {
         let remote = session.remote_or(&generation.lock.server)?;
         let store = Store::open(store.root())?;
         let obtainer = Obtainer { remote: &remote, store: &store, progress: session.progress };
@@ -58,9 +62,18 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::No)
 }
 
-/// A lock that contradicts itself is damage too: the answer is no.
-fn unreadable(error: crate::environment::Error) -> Failure {
-    let is_damage = matches!(error, crate::environment::Error::Lock(_));
+/// The current generation; where `current` was led astray, the one that it will be led to.
+fn generation_of(environment: &Environment) -> Result<Generation, environment::Error> {
+    match environment.current() {
+        Err(astray @ environment::Error::Current { .. }) => environment.newest()?.ok_or(astray),
+        outcome => outcome,
+    }
+}
+
+/// What says what there should be is damaged too: the answer is no.
+fn unreadable(error: environment::Error) -> Failure {
+    use environment::Error;
+    let is_damage = matches!(error, Error::Lock(_) | Error::Current { .. });
     let failure = Failure::from(error);
     if is_damage {
         let hint = "install again what should be there: larder install NAME@VERSION --prefix ENV";

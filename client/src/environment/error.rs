@@ -85,11 +85,12 @@ impl Error {
             Self::NotOne { .. } | Self::Unlistable { .. } => {
                 Some("give a new or an empty folder with `--prefix`".into())
             }
-            Self::Current { .. }
-            | Self::TwoScripts { .. }
-            | Self::Lock(_)
-            | Self::Encode { .. }
-            | Self::Disk { .. } => None,
+            Self::Current { .. } => {
+                Some("lead it to the newest generation: larder verify --repair --prefix ENV".into())
+            }
+            Self::TwoScripts { .. } | Self::Lock(_) | Self::Encode { .. } | Self::Disk { .. } => {
+                None
+            }
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct Generation {
     pub lock: Lock,
 }
 
+/// The folders in a generation.
+const FOLDERS: [&str; 3] = ["packages", "bin", "pycache"];
+
 /// How a generation came to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
@@ -49,6 +52,12 @@ impl Generation {
     /// How it came to be; `None` when that cannot be read any more.
     pub fn made(&self) -> Option<Made> {
         serde_json::from_slice(&fs::read(self.folder.join("history.json")).ok()?).ok()
+    }
+
+    /// Which of its folders are links to somewhere else; its own folder is the empty name.
+    pub fn redirected(&self) -> Vec<&'static str> {
+        let below = FOLDERS.into_iter().filter(|name| self.folder.join(name).is_symlink());
+        self.folder.is_symlink().then_some("").into_iter().chain(below).collect()
     }
 
     /// The link to the tree of a product.
@@ -101,7 +110,7 @@ pub(super) fn write(
     made: &Made,
     tree: impl Fn(&TreeChecksum) -> PathBuf,
 ) -> Result<(), Error> {
-    for name in ["", "packages", "bin", "pycache"] {
+    for name in [""].into_iter().chain(FOLDERS) {
         let path = folder.join(name);
         fs::create_dir(&path).map_err(disk("make", &path))?;
     }

@@ -9,12 +9,18 @@ use std::path::Path;
 use larder_schema::ProductName;
 
 use super::{Damage, DamageKind, Error, remove};
-use crate::environment::{Generation, write_launcher};
+use crate::environment::{Environment, Generation, Leads, write_launcher};
 use crate::store::Store;
 
 /// What is wrong with links and launchers.
 pub(super) fn damage(generation: &Generation, store: &Store) -> Result<Vec<Damage>, Error> {
-    let mut damage = Vec::new();
+    let redirected = generation.redirected();
+    let place = |name: &str| match name {
+        "" => format!("generations/{}", generation.number),
+        name => name.to_owned(),
+    };
+    let mut damage: Vec<Damage> =
+        redirected.iter().map(|name| of_environment(place(name), DamageKind::Link)).collect();
     let links = generation.links(|tree| store.tree(tree));
     for (name, target) in &links {
         let path = generation.folder.join("packages").join(name);
@@ -30,6 +36,17 @@ pub(super) fn damage(generation: &Generation, store: &Store) -> Result<Vec<Damag
     }
     damage.extend(extra(&generation.folder, "bin", &launchers));
     Ok(damage)
+}
+
+/// What is wrong with `current`.
+pub(super) fn current(environment: &Environment) -> Option<Damage> {
+    let is_link = environment.root().join("current").is_symlink();
+    let kind = if is_link { DamageKind::Link } else { DamageKind::Changed };
+    (environment.leads() == Leads::Astray).then(|| of_environment("current".to_owned(), kind))
+}
+
+fn of_environment(path: String, kind: DamageKind) -> Damage {
+    Damage { product: None, path, kind, environment: true }
 }
 
 fn own(product: Option<ProductName>, folder: &str, name: &str, kind: DamageKind) -> Damage {
@@ -68,7 +85,18 @@ fn extra<T>(folder: &Path, name: &str, wanted: &BTreeMap<String, T>) -> Vec<Dama
 }
 
 /// Makes links and launchers what they should be.
+///
+/// A generation whose folder leads elsewhere is left alone: that place is not ours to write to. The
+/// next install makes a new one.
 pub(super) fn mend(generation: &Generation, store: &Store) -> Result<(), Error> {
+    let redirected = generation.redirected();
+    if redirected.contains(&"") {
+        return Ok(());
+    }
+    for path in redirected.iter().map(|name| generation.folder.join(name)) {
+        let made = fs::remove_file(&path).and_then(|()| fs::create_dir(&path));
+        made.map_err(|source| Error::Disk { path, source })?;
+    }
     let links = generation.links(|tree| store.tree(tree));
     let launchers = generation.launchers()?;
     for damage in damage(generation, store)? {
@@ -88,6 +116,16 @@ pub(super) fn mend(generation: &Generation, store: &Store) -> Result<(), Error> 
         put(&new, &path).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Empties `pycache/`; Python fills it again.
+pub(super) fn forget_bytecode(generation: &Generation) -> Result<(), Error> {
+    let folder = generation.folder.join("pycache");
+    if !generation.redirected().is_empty() {
+        return Ok(());
+    }
+    let emptied = clear(&folder).and_then(|()| fs::create_dir_all(&folder));
+    emptied.map_err(|source| Error::Disk { path: folder, source })
 }
 
 fn clear(path: &Path) -> io::Result<()> {

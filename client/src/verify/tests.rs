@@ -1,5 +1,4 @@
-//! Each kind of damage to a tree is found and nothing else, and a new tree takes a damaged one's
-//! place.
+//! Each kind of damage to a tree or an environment is found and nothing else, and is mended.
 
 use std::fs::{self, File, Permissions};
 use std::io::Seek as _;
@@ -10,6 +9,10 @@ use larder_schema::TreeChecksum;
 use larder_schema::archive::ArchiveFormat;
 
 use super::{DamageKind, check_tree};
+use crate::environment::{Environment, Made};
+use crate::install::Obtainer;
+use crate::progress::Progress;
+use crate::remote::Remote;
 use crate::store::{Staged, Store};
 use crate::unpack::unpack;
 
@@ -164,4 +167,111 @@ fn an_index_that_lies_is_not_believed() {
     fs::rename(fixture.path("lib/a"), fixture.path("lib/z")).unwrap();
 
     assert_eq!(fixture.damage(), [(".".into(), DamageKind::Changed)]);
+}
+
+/// An environment with one generation of no packages.
+struct Empty {
+    _folder: tempfile::TempDir,
+    store: Store,
+    environment: Environment,
+}
+
+impl Empty {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let environment = Environment::create(&folder.path().join("env")).unwrap();
+        let right = environment.change(|| {}).unwrap();
+        let made = Made {
+            at: "2026-11-23T06:00:00Z".parse().unwrap(),
+            by: "me".into(),
+            command: "install stack".into(),
+            store: None,
+            from: None,
+        };
+        let lock = crate::lock::tests::lock(&[]);
+        let generation = environment.make(&right, lock, made, |tree| store.tree(tree)).unwrap();
+        environment.switch(&right, generation.number).unwrap();
+        drop(right);
+        Self { _folder: folder, store, environment }
+    }
+
+    fn redirect(&self, name: &str, target: &str) {
+        let path = self.environment.root().join(name);
+        drop(super::remove(&path));
+        symlink(target, path).unwrap();
+    }
+
+    /// What is found, and what still is after a repair.
+    async fn damage(&self) -> [Vec<(String, DamageKind)>; 2] {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let generation = self.environment.newest().unwrap().unwrap();
+        let (environment, store, progress) = (&self.environment, &self.store, Progress::Quiet);
+        let remote = Remote::new(generation.lock.server.clone(), None, progress).unwrap();
+        let obtainer = Obtainer { remote: &remote, store, progress };
+        let before = super::verify(environment, &generation, store).unwrap();
+        let after =
+            super::repair(environment, &generation, &obtainer, before.clone()).await.unwrap();
+        [before, after].map(|report| {
+            assert_eq!(report.ok, report.damage.is_empty());
+            report.damage.into_iter().map(|damage| (damage.path, damage.kind)).collect()
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_current_that_was_led_astray_is_damage_and_led_back() {
+    let empty = Empty::new();
+    for target in ["/", "generations/99", "../x", "./generations/1", "generations/01"] {
+        empty.redirect("current", target);
+
+        let [found, left] = empty.damage().await;
+
+        assert_eq!(found, [("current".into(), DamageKind::Link)], "{target}");
+        assert_eq!(left, []);
+        assert_eq!(empty.environment.current().unwrap().number, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_became_a_link_is_damage_and_made_anew() {
+    let empty = Empty::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    for name in ["packages", "pycache"] {
+        empty.redirect(&format!("generations/1/{name}"), elsewhere.path().to_str().unwrap());
+
+        let [found, left] = empty.damage().await;
+
+        assert_eq!(found, [(name.to_owned(), DamageKind::Link)]);
+        assert_eq!(left, []);
+    }
+    assert!(elsewhere.path().is_dir());
+}
+
+#[tokio::test]
+async fn a_generation_that_became_a_link_is_damage_and_left_alone() {
+    let empty = Empty::new();
+    let root = empty.environment.root();
+    fs::rename(root.join("generations/1"), root.join("elsewhere")).unwrap();
+    empty.redirect("generations/1", "../elsewhere");
+    fs::write(root.join("elsewhere/pycache/a.pyc"), "mine").unwrap();
+
+    let [found, left] = empty.damage().await;
+
+    assert_eq!(found, [("generations/1".into(), DamageKind::Link)]);
+    assert_eq!(left, found);
+    assert!(root.join("elsewhere/pycache/a.pyc").exists());
+}
+
+#[tokio::test]
+async fn a_repair_forgets_bytecode_and_a_verification_does_not_judge_it() {
+    let empty = Empty::new();
+    let cache = empty.environment.root().join("current/pycache");
+    fs::create_dir(cache.join("deep")).unwrap();
+    fs::write(cache.join("deep/a.pyc"), "other bytecode").unwrap();
+
+    let [found, left] = empty.damage().await;
+
+    assert_eq!([found, left], [vec![], vec![]]);
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
 }
