@@ -82,9 +82,10 @@ impl Error {
             Self::Absent { .. } | Self::Empty { .. } => {
                 Some("make one: larder install NAME --prefix ENV".into())
             }
-            Self::NotOne { .. } | Self::Unlistable { .. } => {
-                Some("give a new or an empty folder with `--prefix`".into())
-            }
+            Self::NotOne { .. } | Self::Unlistable { .. } => Some(
+                "give the folder of an environment with `--prefix`, or a new one to install into"
+                    .into(),
+            ),
             Self::Current { .. } => {
                 Some("lead it to the newest generation: larder verify --repair --prefix ENV".into())
             }
