@@ -1,6 +1,6 @@
 //! HTTP: the front ends, and what they share.
 //!
-//! A front end translates words and calls the [`Registry`]; a decision in here is in the wrong
+//! A front end translates words and calls the `Registry`; a decision in here is in the wrong
 //! place. All addresses stand in one table ([`routes`]), from which they are served and described,
 //! and by which tests ask each of them in each role.
 

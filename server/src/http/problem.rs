@@ -2,7 +2,7 @@
 //!
 //! One exhaustive match for each kind of error, without `_`: a new variant does not compile until
 //! somebody has chosen its status. What is our own fault is logged here, with its causes, and the
-//! client is told no more than a title; [`super::request`] adds the request's id.
+//! client is told no more than a title; `request.rs` adds the request's id.
 
 mod verbs;
 

@@ -1,8 +1,8 @@
 //! Upload: bytes come in, are hashed on the way, checked as hostile, indexed, and kept.
 //!
 //! Bytes first, row second: a row never says more than the disk has. This file is about what a
-//! client asks for; [`receive`] writes what comes, [`complete`] does what the last byte sets off,
-//! [`staging`] holds what is under way, and [`sweep`] throws away what nobody finished.
+//! client asks for; `receive` writes what comes, `complete` does what the last byte sets off,
+//! `staging` holds what is under way, and `sweep` throws away what nobody finished.
 
 mod complete;
 mod error;
