@@ -211,3 +211,15 @@ async fn a_journal_with_a_gap_stops_the_start() {
     insta::assert_snapshot!(redacted(&said[0].all()));
     assert_eq!(registry.anybody().all("/api/v1/builds", 100).await.len(), 4);
 }
+
+/// A folder whose name is mistyped is not clean, and is not made.
+#[tokio::test]
+async fn what_is_not_there_is_not_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mistyped");
+
+    let said = check(&data, &[]).expect(1);
+
+    assert!(said.all().contains("there is no data folder"), "{}", said.all());
+    assert!(!data.exists());
+}

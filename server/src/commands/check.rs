@@ -9,7 +9,7 @@ use super::Door;
 
 /// 0: nothing is wrong; 3: something is.
 pub(crate) async fn run(config: Config, json: bool) -> anyhow::Result<ExitCode> {
-    let report: CheckReport = match Door::open(config).await? {
+    let report: CheckReport = match Door::to_what_is_there(config).await? {
         Door::Direct(opened) => opened.registry().check().await?,
         Door::Through(control) => {
             control.ask(reqwest::Method::POST, &paths::check(), None::<&()>).await?

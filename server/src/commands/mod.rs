@@ -23,7 +23,20 @@ enum Door {
     Through(Control),
 }
 
+/// There is nothing that could be looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no data folder `{}`; name the one that the server has with `--data`", .0.display())]
+struct NoData(std::path::PathBuf);
+
 impl Door {
+    /// The same for what only looks: a folder that is not there is not made.
+    async fn to_what_is_there(config: Config) -> anyhow::Result<Self> {
+        if !config.data.is_dir() {
+            return Err(NoData(config.data).into());
+        }
+        Self::open(config).await
+    }
+
     async fn open(config: Config) -> anyhow::Result<Self> {
         let data = config.data.clone();
         match Server::open(config).await {

@@ -37,7 +37,7 @@ pub(crate) async fn create(config: Config, request: &TokenRequest) -> anyhow::Re
 }
 
 pub(crate) async fn list(config: Config, json: bool) -> anyhow::Result<ExitCode> {
-    let items = match Door::open(config).await? {
+    let items = match Door::to_what_is_there(config).await? {
         Door::Direct(opened) => opened.registry().tokens(&opened.owner()).await?,
         Door::Through(control) => {
             let page: Page<TokenState> =
@@ -54,7 +54,7 @@ pub(crate) async fn list(config: Config, json: bool) -> anyhow::Result<ExitCode>
 }
 
 pub(crate) async fn revoke(config: Config, name: &ProductName) -> anyhow::Result<ExitCode> {
-    let revoked: TokenState = match Door::open(config).await? {
+    let revoked: TokenState = match Door::to_what_is_there(config).await? {
         Door::Direct(opened) => opened.registry().revoke_token(&opened.owner(), name).await?,
         Door::Through(control) => {
             control.ask(Method::DELETE, &paths::token(name.as_str()), None::<&()>).await?
