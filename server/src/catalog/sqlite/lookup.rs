@@ -29,29 +29,23 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
 }
 
 pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBuild>, Error> {
-    let sql = format!("{BUILD} WHERE {KEY} AND platform = ?6");
-    let version = key.build.version;
-    Ok(db
-        .prepare_cached(&sql)?
-        .query_row(
-            params![
-                key.product.as_str(),
-                signed(version.major),
-                signed(version.minor),
-                signed(version.patch),
-                key.build.build.as_str(),
-                key.platform.to_string()
-            ],
-            stored,
-        )
-        .optional()?)
+    Ok(one(db, BUILD, key, stored).optional()?)
 }
 
 /// The number of a build that is there.
 pub(super) fn seq_of(db: &Connection, key: &BuildKey) -> Result<i64, Error> {
-    let sql = format!("SELECT seq FROM builds WHERE {KEY} AND platform = ?6");
+    Ok(one(db, "SELECT seq FROM builds", key, |row| row.get(0))?)
+}
+
+fn one<T>(
+    db: &Connection,
+    select: &str,
+    key: &BuildKey,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let sql = format!("{select} WHERE {KEY} AND platform = ?6");
     let version = key.build.version;
-    Ok(db.prepare_cached(&sql)?.query_row(
+    db.prepare_cached(&sql)?.query_row(
         params![
             key.product.as_str(),
             signed(version.major),
@@ -60,8 +54,8 @@ pub(super) fn seq_of(db: &Connection, key: &BuildKey) -> Result<i64, Error> {
             key.build.build.as_str(),
             key.platform.to_string()
         ],
-        |row| row.get(0),
-    )?)
+        read,
+    )
 }
 
 pub(super) fn build(

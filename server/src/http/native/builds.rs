@@ -8,13 +8,11 @@ use larder_schema::api::{
 use larder_schema::{BuildName, Checksum, Platform, ProductName, Version};
 use serde::Deserialize;
 
-use super::{PAGE, PageQuery};
+use super::{PAGE, PLATFORM, PageQuery};
 use crate::access::Caller;
 use crate::catalog::{BuildFilter, StoredBuild};
 use crate::http::body::{self, Json, Path, Query, Shared};
 use crate::http::{ApiError, Needs, Route};
-
-const PLATFORM: (&str, &str) = ("platform", "the exact platform; may be left out if there is one");
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

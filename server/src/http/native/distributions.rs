@@ -8,14 +8,12 @@ use larder_schema::api::{
 use larder_schema::{Digest, Distribution, Label, Platform, ProblemKind, ProductName};
 use serde::Deserialize;
 
-use super::{PAGE, PageQuery};
+use super::{PAGE, PLATFORM, PageQuery};
 use crate::access::Caller;
 use crate::catalog::Statement;
 use crate::http::body::{self, Json, Path, Query, Shared};
 use crate::http::{ApiError, Needs, Route};
 use crate::registry::distribute;
-
-const PLATFORM: (&str, &str) = ("platform", "the exact platform; may be left out if there is one");
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

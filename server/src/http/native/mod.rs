@@ -16,6 +16,9 @@ pub(super) fn routes() -> Vec<Route> {
 const PAGE: [(&str, &str); 2] =
     [("cursor", "`next` of the page before"), ("limit", "how many items at the most")];
 
+/// What every look-up of one thing takes.
+const PLATFORM: (&str, &str) = ("platform", "the exact platform; may be left out if there is one");
+
 /// Which page of a list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
