@@ -49,6 +49,21 @@ pub mod paths {
         format!("{}/contents", self::build(product, build))
     }
 
+    /// `GET`: which builds depend on a build.
+    pub fn dependants(product: &ProductName, build: &BuildName) -> String {
+        format!("{}/dependants", self::build(product, build))
+    }
+
+    /// `POST`: which builds meet these requirements?
+    pub fn resolve() -> String {
+        format!("{ROOT}/resolve")
+    }
+
+    /// `POST`: say something about a digest; `GET`: what was said.
+    pub fn statements() -> String {
+        format!("{ROOT}/statements")
+    }
+
     /// `GET`: list of products.
     pub fn products() -> String {
         format!("{ROOT}/products")

@@ -15,6 +15,7 @@
 //! | contents of an archive | [`Entry`], [`EntryPath`], [`contents::tree_checksum`] |
 //! | distribution | [`Distribution`] |
 //! | closure, in which every run dependency is met | [`closure::Closure`] |
+//! | resolution, which builds meet requirements | [`ResolveRequest`], [`ResolveAnswer`] |
 //! | problem, an answer that says no | [`Problem`], [`ProblemKind`] |
 //!
 //! From a checksum to a distribution:
@@ -52,6 +53,7 @@ pub mod problem;
 pub mod product;
 pub mod record;
 pub mod requirement;
+pub mod resolution;
 pub mod text;
 pub mod version;
 
@@ -65,6 +67,7 @@ pub use problem::{Problem, ProblemKind};
 pub use product::{Label, ProductName};
 pub use record::{Archive, ArchiveName, Build, Dependency, DependencyKind, Role};
 pub use requirement::Requirement;
+pub use resolution::{ResolveAnswer, ResolveRequest, Wanted};
 pub use text::{Revision, Text, Timestamp, Url};
 pub use version::{DistributionVersion, Version};
 
