@@ -12,6 +12,7 @@ mod hostile;
 mod identify;
 mod large;
 mod lists;
+mod metadata;
 mod publish;
 mod real;
 mod recovery;
