@@ -121,7 +121,7 @@ async fn text_of_a_record_stays_text_on_a_terminal_in_a_shell_and_in_a_launcher(
     for shell in ["bash", "zsh", "fish"] {
         let found = std::process::Command::new(shell).args(["-c", "true"]).status();
         if !found.is_ok_and(|status| status.success()) {
-            println!("skipped: there is no {shell} on this machine");
+            eprintln!("skipped: there is no {shell} on this machine");
             continue;
         }
         let code = larder.ok(["activate", "--prefix", "env", "--shell", shell]).stdout;
