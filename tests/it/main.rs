@@ -4,6 +4,7 @@
 
 mod architecture;
 mod blobs;
+mod canary;
 mod client;
 mod crash;
 mod disk;
