@@ -15,6 +15,7 @@ mod lists;
 mod publish;
 mod real;
 mod recovery;
+mod resolve;
 mod roles;
 mod round_trips;
 mod statements;
