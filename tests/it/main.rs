@@ -17,6 +17,7 @@ mod metadata;
 mod publish;
 mod real;
 mod recovery;
+mod resolve;
 mod roles;
 mod round_trips;
 mod statements;
