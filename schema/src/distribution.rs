@@ -71,6 +71,18 @@ pub enum Stage {
     Release,
 }
 
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Test => "test",
+            Self::Nightly => "nightly",
+            Self::Weekly => "weekly",
+            Self::Candidate => "candidate",
+            Self::Release => "release",
+        })
+    }
+}
+
 /// What an environment is for (DMTN-106 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

@@ -6,6 +6,7 @@ mod architecture;
 mod blobs;
 mod client;
 mod crash;
+mod differences;
 mod disk;
 mod distributions;
 mod hostile;

@@ -10,6 +10,7 @@ pub mod identify;
 pub mod journal;
 pub mod lookup;
 pub mod publish;
+pub mod statements;
 pub mod tokens;
 pub mod upload;
 

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use super::Registry;
 use super::journal::FlushError;
+use super::statements::ReplacementFault;
 use crate::access::{Caller, Denied, Permission};
 use crate::catalog::{
     self, Act, DistributionSelector, Publication, Refusal, StoredArchive, StoredBuild, TagChange,
@@ -92,6 +93,9 @@ pub enum PublishError {
         /// The digest.
         subject: Digest,
     },
+    /// A statement names something to take instead that cannot be.
+    #[error(transparent)]
+    Replacement(#[from] ReplacementFault),
     /// The catalog refused.
     #[error(transparent)]
     Refused(Box<Refusal>),
@@ -259,8 +263,8 @@ impl Registry {
                 return Err(contradiction(&stored.build, field, &given, &known));
             }
             *entry = known;
-            if let Some(reason) = &stored.withdrawn {
-                warnings.push(format!("{} was withdrawn: {reason}", stored.build.key()));
+            if let Some(why) = &stored.withdrawn {
+                warnings.push(format!("{} was withdrawn: {why}", stored.build.key()));
             }
         }
         let closure = Closure::of(listed.iter().map(|stored| &stored.build));

@@ -2,6 +2,8 @@
 
 mod builds;
 mod distributions;
+mod statements;
+mod tags;
 
 use serde::Deserialize;
 
@@ -9,7 +11,10 @@ use super::Route;
 
 /// The addresses.
 pub(super) fn routes() -> Vec<Route> {
-    [builds::routes(), distributions::routes()].into_iter().flatten().collect()
+    [builds::routes(), distributions::routes(), tags::routes(), statements::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// What every list takes.
