@@ -275,6 +275,18 @@ impl Distribution {
         canonical::digest(&self.in_order())
     }
 
+    /// Whether it may become a release: by its stage, or by its version.
+    pub fn is_candidate(&self) -> bool {
+        self.stage == Stage::Candidate || matches!(self.version, DistributionVersion::Candidate(..))
+    }
+
+    /// The same builds under another version: what this candidate, whose digest is `digest`, is
+    /// promoted to.
+    #[must_use]
+    pub fn promoted(&self, digest: Digest, version: DistributionVersion, stage: Stage) -> Self {
+        Self { version, stage, promoted_from: Some(digest), ..self.clone() }
+    }
+
     /// The same document with its sets in canonical order.
     pub fn in_order(&self) -> Self {
         let mut ordered = self.clone();

@@ -13,6 +13,7 @@ mod hostile;
 mod identify;
 mod large;
 mod lists;
+mod promotions;
 mod publish;
 mod real;
 mod recovery;

@@ -1,6 +1,7 @@
 //! `larder dist`: lists, shows, compares and publishes distributions.
 
 mod difference;
+mod promote;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,8 @@ enum DistCommand {
         #[arg(long)]
         platform: Option<Platform>,
     },
+    /// Give a candidate a new name: the same builds, which the two documents prove
+    Promote(promote::PromoteArgs),
     /// Publish a distribution of builds that are published
     Publish {
         /// The document
@@ -69,6 +72,7 @@ pub async fn run(args: DistArgs, session: &Session) -> Result<Exit, Failure> {
             let new = find(&remote, &new, platform).await?;
             difference::show(&old, &new, session)
         }
+        DistCommand::Promote(args) => promote::run(args, session).await,
         DistCommand::Publish { file } => publish(&remote, file, session).await,
     }
 }

@@ -7,6 +7,7 @@ use crate::http::ApiError;
 use crate::registry::check::CheckError;
 use crate::registry::distribute::DistributionError;
 use crate::registry::lookup::LookupError;
+use crate::registry::promote::PromotionFault;
 use crate::registry::publish::PublishError;
 use crate::registry::statements::ReplacementFault;
 
@@ -99,7 +100,17 @@ impl From<PublishError> for ApiError {
                     Self::told(ProblemKind::Contradiction, &error).with("build", key)
                 }
             },
-            PublishError::NotPromoted { .. } => Self::told(ProblemKind::Contradiction, &error),
+            PublishError::Promotion(ref fault) => {
+                let told = Self::told(ProblemKind::Contradiction, &error);
+                match fault {
+                    PromotionFault::Differs { product, .. } => told.with("product", product),
+                    PromotionFault::Unknown { .. }
+                    | PromotionFault::NoCandidate { .. }
+                    | PromotionFault::Withdrawn { .. }
+                    | PromotionFault::OfAnother { .. }
+                    | PromotionFault::ForAnother { .. } => told,
+                }
+            }
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
         }
     }
