@@ -14,6 +14,7 @@
 //! | build record | [`Build`] |
 //! | contents of an archive | [`Entry`], [`EntryPath`], [`contents::tree_checksum`] |
 //! | distribution | [`Distribution`] |
+//! | difference, what changed between two distributions | [`Difference`] |
 //! | closure, in which every run dependency is met | [`closure::Closure`] |
 //! | resolution, which builds meet requirements | [`ResolveRequest`], [`ResolveAnswer`] |
 //! | problem, an answer that says no | [`Problem`], [`ProblemKind`] |
@@ -46,6 +47,7 @@ pub mod canonical;
 pub mod checksum;
 pub mod closure;
 pub mod contents;
+pub mod difference;
 pub mod distribution;
 pub mod needs;
 pub mod platform;
@@ -60,6 +62,7 @@ pub mod version;
 pub use build::{BuildId, BuildKey, BuildName, BuildRef, newest_first};
 pub use checksum::{Blake3, Checksum, Digest, Hasher, Sha256, Sums, TreeChecksum};
 pub use contents::{Entry, EntryKind, EntryPath};
+pub use difference::Difference;
 pub use distribution::{Context, Distribution, Listed, Stage};
 pub use needs::Need;
 pub use platform::Platform;

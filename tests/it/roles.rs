@@ -33,6 +33,7 @@ fn request(http: &Http, route: &Route, subject: &Subject) -> reqwest::RequestBui
         .replace("{build}", &subject.afw.build())
         .replace("{checksum}", &subject.afw.archive().to_string())
         .replace("{version}", "1.0.0")
+        .replace("{other}", "1.0.0")
         .replace("{tag}", "current")
         .replace("{id}", subject.upload.rsplit('/').next().unwrap())
         .replace("/tokens/{name}", "/tokens/somebody")

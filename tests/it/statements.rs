@@ -19,8 +19,8 @@ async fn a_withdrawn_build_says_so_wherever_it_is_told_of_and_stays_there() {
     let asked = json!({"checksums": [afw.archive()]});
     let identified: Value = http.post("/api/v1/identify", &asked).await.expect(200).json();
     let in_distribution: Value = http.read("/api/v1/distributions/apps/1.0.0").await;
-    assert_eq!(one["about"]["withdrawn"], "it crashes");
-    assert_eq!(listed[0]["about"]["withdrawn"], "it crashes");
+    assert_eq!(one["about"]["withdrawn"]["reason"], "it crashes");
+    assert_eq!(listed[0]["about"]["withdrawn"]["reason"], "it crashes");
     assert_eq!(identified["found"][0]["withdrawn"], true);
     assert_eq!(in_distribution["about"]["withdrawn"][0]["product"], "afw");
     assert_eq!(one["digest"], read["digest"], "what was said is no part of the record");

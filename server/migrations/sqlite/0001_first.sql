@@ -128,23 +128,23 @@ CREATE TABLE distribution_builds (
     PRIMARY KEY (build, distribution)
 ) STRICT, WITHOUT ROWID;
 
--- Every move of every tag; the highest serial is where a tag stands.
+-- Every move of every tag, in the order of moving; the highest serial is where a tag stands.
 CREATE TABLE tags (
+    id      INTEGER PRIMARY KEY,
     name    TEXT NOT NULL,
     tag     TEXT NOT NULL,
     serial  INTEGER NOT NULL,
     version TEXT NOT NULL,
     at      TEXT NOT NULL,
     by      TEXT NOT NULL,
-    PRIMARY KEY (name, tag, serial)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (name, tag, serial)
+) STRICT;
 
 CREATE TABLE statements (
     id      INTEGER PRIMARY KEY,
     subject BLOB NOT NULL,
     kind    TEXT NOT NULL,
     said    TEXT NOT NULL,
-    reason  TEXT NOT NULL,
     at      TEXT NOT NULL,
     by      TEXT NOT NULL
 ) STRICT;

@@ -210,10 +210,15 @@ async fn a_tag_moves_only_from_where_it_is_expected(catalog: &dyn Catalog) {
         moved(tag("3.0.0", Expected::Anywhere)).await,
         Err(Refusal::NoSuchVersion { .. })
     ));
-    let (stands, history) = catalog.tags(&"lsst_distrib".parse().unwrap()).await.unwrap();
-    assert_eq!(stands.len(), 1);
-    assert_eq!(stands[0].version.to_string(), "2.0.0");
-    assert_eq!(history.iter().map(|state| state.serial).collect::<Vec<_>>(), [2, 1]);
+    let name = "lsst_distrib".parse().unwrap();
+    let first = catalog.tags(&name, None, 1).await.unwrap();
+    let after = first.next.as_ref().unwrap().parse().unwrap();
+    let second = catalog.tags(&name, Some(after), 1).await.unwrap();
+    assert_eq!(first.items.len(), 1);
+    assert_eq!(first.items[0].version.to_string(), "2.0.0");
+    let serials: Vec<u64> =
+        first.history.iter().chain(&second.history).map(|state| state.serial).collect();
+    assert_eq!((serials, second.next), (vec![2, 1], None));
 }
 
 async fn a_label_is_never_a_tag_and_a_version(catalog: &dyn Catalog) {
@@ -350,13 +355,22 @@ async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
         replaced_by: None,
     };
 
-    catalog.state(&said, &act()).await.unwrap();
+    let (first, first_is_new) = catalog.state(&said, &act()).await.unwrap();
+    let (again, again_is_new) = catalog.state(&said, &act()).await.unwrap();
+    let note = StatementRequest { kind: StatementKind::Note, ..said.clone() };
+    catalog.state(&note, &act()).await.unwrap();
 
+    assert_eq!((first_is_new, again_is_new), (true, false));
+    assert_eq!(first, again, "the same is not said twice");
+    assert_eq!(catalog.journal_head().await.unwrap().0, 3);
     let stored = catalog.builds_by_key(&[afw.0.key()]).await.unwrap().remove(0).unwrap();
-    assert_eq!(stored.withdrawn.unwrap().as_str(), "wrong flags");
-    assert_eq!(catalog.statements(&afw.1).await.unwrap()[0].said, said);
-    assert_eq!(catalog.names_of(&afw.1).await.unwrap(), [afw.0.product]);
-    assert!(catalog.names_of(&Digest::of(b"nothing")).await.unwrap().is_empty());
+    assert_eq!(stored.withdrawn.unwrap().reason.as_str(), "wrong flags");
+    let page = catalog.statements(&afw.1, None, 1).await.unwrap();
+    let rest = catalog.statements(&afw.1, Some(page.items[0].id), 9).await.unwrap();
+    assert_eq!((&page.items[0].said, &rest.items[0].said), (&said, &note));
+    assert!(page.next.is_some() && rest.next.is_none());
+    assert_eq!(catalog.subjects(&afw.1).await.unwrap(), [Subject::Build(afw.0.key())]);
+    assert!(catalog.subjects(&Digest::of(b"nothing")).await.unwrap().is_empty());
 }
 
 async fn tokens_are_kept_found_and_revoked(catalog: &dyn Catalog) {
@@ -451,7 +465,10 @@ async fn a_replayed_journal_gives_the_same_answers(first: &dyn Catalog, second: 
         first.builds(&all, None, 9).await.unwrap(),
         second.builds(&all, None, 9).await.unwrap()
     );
-    assert_eq!(first.tags(&name).await.unwrap(), second.tags(&name).await.unwrap());
+    assert_eq!(
+        first.tags(&name, None, 9).await.unwrap(),
+        second.tags(&name, None, 9).await.unwrap()
+    );
     assert_eq!(
         first.distributions(None, None, None, 9).await.unwrap(),
         second.distributions(None, None, None, 9).await.unwrap()

@@ -14,7 +14,8 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use larder_schema::api::{
-    CheckFault, DistributionName, DistributionSummary, Expected, Page, ProductSummary, TagState,
+    CheckFault, DistributionName, DistributionSummary, Expected, Page, ProductSummary, Statement,
+    StatementRequest, TagState, TagsAnswer, Withdrawal,
 };
 use larder_schema::archive::{ArchiveFormat, Index};
 use larder_schema::{
@@ -144,7 +145,7 @@ pub struct StoredBuild {
     /// Its digest.
     pub digest: Digest,
     /// Why it was withdrawn, if it was.
-    pub withdrawn: Option<Text>,
+    pub withdrawn: Option<Withdrawal>,
 }
 
 /// A distribution with what the catalog knows of it.
@@ -156,6 +157,8 @@ pub struct StoredDistribution {
     pub digest: Digest,
     /// When it became visible.
     pub published: Published,
+    /// Why it was withdrawn, if it was.
+    pub withdrawn: Option<Withdrawal>,
 }
 
 /// How a distribution is asked for; decided by syntax, never by fallback.
@@ -277,14 +280,28 @@ pub enum Refusal {
         label: Label,
     },
     /// The tag would point to nothing.
-    #[error("there is no {name} {version}{}", for_platform(.platform.as_ref()))]
+    #[error("there is no {name} {version} here{}", there_are(.versions))]
     NoSuchVersion {
         /// The distribution.
         name: ProductName,
         /// The version.
         version: DistributionVersion,
-        /// The platform that was required.
-        platform: Option<Platform>,
+        /// The last few that are there.
+        versions: Vec<DistributionVersion>,
+    },
+    /// The tag would point to what is not there for all platforms that it must be there for.
+    #[error(
+        "{name} {version} is not there yet for {}, only for {}", listed(.missing), listed(.there)
+    )]
+    NotForPlatforms {
+        /// The distribution.
+        name: ProductName,
+        /// The version.
+        version: DistributionVersion,
+        /// The platforms that are required and missing.
+        missing: Vec<Platform>,
+        /// Those that it is there for.
+        there: Vec<Platform>,
     },
     /// The tag stands elsewhere.
     #[error("the tag `{tag}` of `{name}` moved meanwhile")]
@@ -298,8 +315,15 @@ pub enum Refusal {
     },
 }
 
-fn for_platform(platform: Option<&Platform>) -> String {
-    platform.map(|platform| format!(" for {platform}")).unwrap_or_default()
+fn listed(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn there_are(versions: &[DistributionVersion]) -> String {
+    match versions {
+        [] => String::new(),
+        versions => format!("; the last published are {}", listed(versions)),
+    }
 }
 
 /// Which builds to list.
@@ -328,18 +352,13 @@ pub struct Holders {
     pub next: Option<String>,
 }
 
-/// Something that was said about a digest.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-pub struct Statement {
-    /// Its number, in the order of saying.
-    pub id: u64,
-    /// What was said.
-    #[serde(flatten)]
-    pub said: larder_schema::api::StatementRequest,
-    /// When.
-    pub at: Timestamp,
-    /// Through which token.
-    pub by: Text,
+/// What a digest is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The record of a build.
+    Build(BuildKey),
+    /// The document of a distribution.
+    Distribution(DistributionName),
 }
 
 /// The catalog.
@@ -422,16 +441,18 @@ pub trait Catalog: Send + Sync + 'static {
         change: &TagChange,
         act: &Act,
     ) -> Result<Result<TagState, Refusal>, Error>;
-    /// Says something about a digest.
-    async fn state(
+    /// Says something about a digest; the very same as the last of its kind is not said again, and
+    /// `false` comes with it.
+    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<(Statement, bool), Error>;
+    /// The builds and the distributions that have this digest.
+    async fn subjects(&self, subject: &Digest) -> Result<Vec<Subject>, Error>;
+    /// What was said about a digest, in the order of saying, beginning after a number.
+    async fn statements(
         &self,
-        said: &larder_schema::api::StatementRequest,
-        act: &Act,
-    ) -> Result<Statement, Error>;
-    /// The products of the builds, and the names of the distributions, that have this digest.
-    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error>;
-    /// What was said about a digest, in the order of saying.
-    async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error>;
+        subject: &Digest,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Statement>, Error>;
 
     /// Products whose name or summary has `query` in it, by name.
     async fn products(
@@ -474,8 +495,13 @@ pub trait Catalog: Send + Sync + 'static {
         name: &ProductName,
         selector: &DistributionSelector,
     ) -> Result<SelectedDistributions, Error>;
-    /// Where the tags of a distribution stand, and all their moves, the last first.
-    async fn tags(&self, name: &ProductName) -> Result<(Vec<TagState>, Vec<TagState>), Error>;
+    /// Where the tags of a distribution stand, and a page of their moves, the last first.
+    async fn tags(
+        &self,
+        name: &ProductName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<TagsAnswer, Error>;
 
     /// Who has something with these checksums; at most `most` for each.
     async fn holders(&self, checksums: &[Checksum], most: usize) -> Result<Vec<Holders>, Error>;

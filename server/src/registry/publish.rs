@@ -14,10 +14,10 @@ use tracing::Instrument as _;
 
 use super::Registry;
 use super::journal::FlushError;
+use super::promote::PromotionFault;
+use super::statements::ReplacementFault;
 use crate::access::{Caller, Denied, Permission};
-use crate::catalog::{
-    self, Act, DistributionSelector, Publication, Refusal, StoredArchive, StoredBuild, TagChange,
-};
+use crate::catalog::{self, Act, Publication, Refusal, StoredArchive, StoredBuild, TagChange};
 use crate::config::Twins;
 use crate::{blobs, clock};
 
@@ -78,20 +78,18 @@ pub enum PublishError {
         /// What is not met.
         unmet: Vec<Unmet>,
     },
-    /// It is said to be promoted from something that is not the same.
-    #[error("no distribution {name} with the digest {from} lists the same builds")]
-    NotPromoted {
-        /// The distribution's name.
-        name: ProductName,
-        /// What it is said to come from.
-        from: Digest,
-    },
+    /// It is said to be promoted from something that it cannot come from.
+    #[error(transparent)]
+    Promotion(#[from] PromotionFault),
     /// A statement is about something that is not there.
     #[error("there is no build and no distribution with the digest {subject} here")]
     NoSubject {
         /// The digest.
         subject: Digest,
     },
+    /// A statement names something to take instead that cannot be.
+    #[error(transparent)]
+    Replacement(#[from] ReplacementFault),
     /// The catalog refused.
     #[error(transparent)]
     Refused(Box<Refusal>),
@@ -259,8 +257,8 @@ impl Registry {
                 return Err(contradiction(&stored.build, field, &given, &known));
             }
             *entry = known;
-            if let Some(reason) = &stored.withdrawn {
-                warnings.push(format!("{} was withdrawn: {reason}", stored.build.key()));
+            if let Some(why) = &stored.withdrawn {
+                warnings.push(format!("{} was withdrawn: {why}", stored.build.key()));
             }
         }
         let closure = Closure::of(listed.iter().map(|stored| &stored.build));
@@ -300,22 +298,6 @@ impl Registry {
                 (None, _) => Err(PublishError::UnknownBuild { key: Box::new(key) }),
             })
             .collect()
-    }
-
-    /// What is promoted must list the very builds of what it is promoted from (DMTN-106 §4.9).
-    async fn demand_candidate(&self, document: &Distribution) -> Result<(), PublishError> {
-        let Some(from) = document.promoted_from else { return Ok(()) };
-        let selector = DistributionSelector::Digest(from);
-        let found = self.inner.catalog.distribution(&document.name, &selector).await?;
-        let same = found.distributions.iter().any(|stored| {
-            stored.distribution.builds == document.builds
-                && stored.distribution.platform == document.platform
-        });
-        if same {
-            Ok(())
-        } else {
-            Err(PublishError::NotPromoted { name: document.name.clone(), from })
-        }
     }
 }
 

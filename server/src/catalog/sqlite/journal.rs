@@ -7,7 +7,7 @@ use larder_schema::record::Published;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
-use super::{Stop, record, tags};
+use super::{Stop, record, statements, tags};
 use crate::catalog::{Act, Change, Error, JournalEntry, JournalRow};
 
 fn row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
@@ -93,7 +93,7 @@ pub(super) fn replay(
         }
         Change::Tag { state } => tags::insert(db, state)?,
         Change::Statement { said } => {
-            record::insert_statement(db, said, &act)?;
+            statements::insert(db, said, &act)?;
         }
     }
     insert(db, document, true)?;

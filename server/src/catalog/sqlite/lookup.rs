@@ -2,15 +2,16 @@
 
 use larder_schema::api::{Page, ProductSummary};
 use larder_schema::record::{Extra, Published};
-use larder_schema::{Build, BuildKey, BuildName, Digest, Platform, ProductName};
+use larder_schema::{Build, BuildKey, BuildName, Platform, ProductName};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::column::{self, signed};
-use crate::catalog::{BuildFilter, Error, Statement, StoredBuild};
+use super::statements;
+use crate::catalog::{BuildFilter, Error, StoredBuild};
 
-/// A build; the statement that withdrew it is found through `statements_subject`.
-const BUILD: &str = "SELECT record, digest, at, by, seq, (SELECT reason FROM statements \
+/// A build, and the statement that withdrew it.
+const BUILD: &str = "SELECT record, digest, at, by, seq, (SELECT said FROM statements \
      WHERE subject = builds.digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
      FROM builds";
 
@@ -25,7 +26,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
         seq: column::number(row, 4)?,
     });
     let digest = column::digest(row, 1)?;
-    Ok(StoredBuild { build, digest, withdrawn: column::parsed_opt(row, 5)? })
+    Ok(StoredBuild { build, digest, withdrawn: statements::withdrawal(row, 5)? })
 }
 
 pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBuild>, Error> {
@@ -168,28 +169,4 @@ pub(super) fn products(
     let mut items: Vec<ProductSummary> = rows.collect::<Result<_, _>>()?;
     let next = cut(&mut items, limit).map(|last| last.name.to_string());
     Ok(Page { items, next })
-}
-
-/// Whose a digest is; served by `builds_digest` and `distributions_digest`.
-pub(super) fn names_of(db: &Connection, subject: &Digest) -> Result<Vec<ProductName>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT products.name FROM builds JOIN products ON products.id = product \
-         WHERE digest = ?1 UNION SELECT name FROM distributions WHERE digest = ?1",
-    )?;
-    let rows = statement.query_map([subject.0.0], |row| column::parsed(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn statements(db: &Connection, subject: &Digest) -> Result<Vec<Statement>, Error> {
-    let mut statement = db
-        .prepare_cached("SELECT id, said, at, by FROM statements WHERE subject = ?1 ORDER BY id")?;
-    let rows = statement.query_map([subject.0.0], |row| {
-        Ok(Statement {
-            id: column::number(row, 0)?,
-            said: column::json(row, 1)?,
-            at: column::parsed(row, 2)?,
-            by: column::parsed(row, 3)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

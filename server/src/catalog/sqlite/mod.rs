@@ -13,6 +13,7 @@ mod journal;
 mod lookup;
 mod migrate;
 mod record;
+mod statements;
 mod tags;
 mod tokens;
 mod uploads;
@@ -24,7 +25,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use larder_schema::api::{
-    CheckFault, DistributionSummary, Page, ProductSummary, StatementRequest, TagState,
+    CheckFault, DistributionSummary, Page, ProductSummary, Statement, StatementRequest, TagState,
+    TagsAnswer,
 };
 use larder_schema::archive::Index;
 use larder_schema::{BuildKey, BuildName, Checksum, Digest, Entry, ProductName, Sha256, Timestamp};
@@ -33,8 +35,8 @@ use tokio::sync::Semaphore;
 
 use super::{
     Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
-    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, Statement,
-    StoredArchive, StoredBuild, StoredToken, TagChange, Upload, UploadQuota,
+    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StoredArchive,
+    StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
 };
 
 /// How many connections read at once.
@@ -334,19 +336,24 @@ impl Catalog for Sqlite {
         self.write(move |db| tags::move_alone(db, &change, &act)).await
     }
 
-    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<Statement, Error> {
+    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<(Statement, bool), Error> {
         let (said, act) = (said.clone(), act.clone());
-        self.change(move |db| record::state(db, &said, &act)).await
+        self.change(move |db| statements::state(db, &said, &act)).await
     }
 
-    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error> {
+    async fn subjects(&self, subject: &Digest) -> Result<Vec<Subject>, Error> {
         let subject = *subject;
-        self.read(move |db| lookup::names_of(db, &subject)).await
+        self.read(move |db| statements::subjects(db, &subject)).await
     }
 
-    async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error> {
+    async fn statements(
+        &self,
+        subject: &Digest,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Statement>, Error> {
         let subject = *subject;
-        self.read(move |db| lookup::statements(db, &subject)).await
+        self.read(move |db| statements::page(db, &subject, after, limit)).await
     }
 
     async fn products(
@@ -417,9 +424,14 @@ impl Catalog for Sqlite {
         self.read(move |db| distributions::select(db, &name, &selector)).await
     }
 
-    async fn tags(&self, name: &ProductName) -> Result<(Vec<TagState>, Vec<TagState>), Error> {
+    async fn tags(
+        &self,
+        name: &ProductName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<TagsAnswer, Error> {
         let name = name.clone();
-        self.read(move |db| tags::of(db, &name)).await
+        self.read(move |db| tags::of(db, &name, after, limit)).await
     }
 
     async fn holders(&self, checksums: &[Checksum], most: usize) -> Result<Vec<Holders>, Error> {

@@ -1,6 +1,6 @@
 //! Publications: builds, a distribution and tags, all or none.
 
-use larder_schema::api::{DistributionName, DistributionSummary, StatementRequest};
+use larder_schema::api::{DistributionName, DistributionSummary};
 use larder_schema::record::Published;
 use larder_schema::{
     Build, BuildName, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::column::{self, signed};
 use super::{Stop, archives, distributions, journal, lookup, tags};
 use crate::catalog::journal::{JournalArchive, JournalDistribution};
-use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal, Statement};
+use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal};
 
 /// The next number of the server's order of publication.
 fn next_seq(db: &Connection) -> Result<u64, Error> {
@@ -276,40 +276,4 @@ fn journal_archives(db: &Connection, builds: &[Build]) -> Result<Vec<JournalArch
         }
     }
     Ok(archives.into_values().collect())
-}
-
-pub(super) fn state(
-    db: &Connection,
-    said: &StatementRequest,
-    act: &Act,
-) -> Result<Statement, Error> {
-    let statement = insert_statement(db, said, act)?;
-    journal::append(db, act, Change::Statement { said: said.clone() })?;
-    Ok(statement)
-}
-
-pub(super) fn insert_statement(
-    db: &Connection,
-    said: &StatementRequest,
-    act: &Act,
-) -> Result<Statement, Error> {
-    let json = serde_json::to_string(said).map_err(|error| Error::Engine(error.into()))?;
-    let kind = match said.kind {
-        larder_schema::api::StatementKind::Withdrawn => "withdrawn",
-        larder_schema::api::StatementKind::Note => "note",
-    };
-    db.prepare_cached(
-        "INSERT INTO statements (subject, kind, said, reason, at, by) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        said.subject.0.0,
-        kind,
-        json,
-        said.reason.as_str(),
-        act.at.as_str(),
-        act.by.as_str()
-    ])?;
-    let id = u64::try_from(db.last_insert_rowid()).unwrap_or_default();
-    Ok(Statement { id, said: said.clone(), at: act.at.clone(), by: act.by.clone() })
 }

@@ -3,6 +3,8 @@
 mod builds;
 mod distributions;
 mod resolve;
+mod statements;
+mod tags;
 
 use serde::Deserialize;
 
@@ -10,7 +12,16 @@ use super::Route;
 
 /// The addresses.
 pub(super) fn routes() -> Vec<Route> {
-    [builds::routes(), distributions::routes(), resolve::routes()].into_iter().flatten().collect()
+    [
+        builds::routes(),
+        distributions::routes(),
+        resolve::routes(),
+        statements::routes(),
+        tags::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What every list takes.

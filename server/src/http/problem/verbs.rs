@@ -7,8 +7,10 @@ use crate::http::ApiError;
 use crate::registry::check::CheckError;
 use crate::registry::distribute::DistributionError;
 use crate::registry::lookup::LookupError;
+use crate::registry::promote::PromotionFault;
 use crate::registry::publish::PublishError;
 use crate::registry::resolve::ResolveError;
+use crate::registry::statements::ReplacementFault;
 
 impl From<LookupError> for ApiError {
     fn from(error: LookupError) -> Self {
@@ -90,7 +92,26 @@ impl From<PublishError> for ApiError {
                 Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
             }
             PublishError::NoSubject { .. } => Self::told(ProblemKind::Unknown, &error),
-            PublishError::NotPromoted { .. } => Self::told(ProblemKind::Contradiction, &error),
+            PublishError::Replacement(ref fault) => match fault {
+                ReplacementFault::NotABuild | ReplacementFault::Itself(_) => {
+                    Self::told(ProblemKind::Malformed, &error)
+                }
+                ReplacementFault::Unknown(key) | ReplacementFault::Withdrawn(key) => {
+                    let key = key.clone();
+                    Self::told(ProblemKind::Contradiction, &error).with("build", key)
+                }
+            },
+            PublishError::Promotion(ref fault) => {
+                let told = Self::told(ProblemKind::Contradiction, &error);
+                match fault {
+                    PromotionFault::Differs { product, .. } => told.with("product", product),
+                    PromotionFault::Unknown { .. }
+                    | PromotionFault::NoCandidate { .. }
+                    | PromotionFault::Withdrawn { .. }
+                    | PromotionFault::OfAnother { .. }
+                    | PromotionFault::ForAnother { .. } => told,
+                }
+            }
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
         }
     }
@@ -141,7 +162,14 @@ impl From<Refusal> for ApiError {
                 Self::told(ProblemKind::Conflict, &refusal).with("conflict", stored)
             }
             Refusal::TagIsVersion { .. } => Self::told(ProblemKind::Conflict, &refusal),
-            Refusal::NoSuchVersion { .. } => Self::told(ProblemKind::Unknown, &refusal),
+            Refusal::NoSuchVersion { versions, .. } => {
+                Self::told(ProblemKind::Unknown, &refusal).with("versions", versions)
+            }
+            Refusal::NotForPlatforms { missing, there, .. } => {
+                Self::told(ProblemKind::Unknown, &refusal)
+                    .with("missing", missing)
+                    .with("platforms", there)
+            }
             Refusal::TagMoved { stands, .. } => {
                 Self::told(ProblemKind::Moved, &refusal).with("stands", stands)
             }
