@@ -5,6 +5,7 @@
 mod architecture;
 mod blobs;
 mod client;
+mod conflicts;
 mod crash;
 mod disk;
 mod distributions;
