@@ -163,11 +163,12 @@ impl Registry {
         let waiting = Waiting(Arc::default());
         let (gone, caller) = (Arc::clone(&waiting.0), caller.clone());
         // A resolution may take a processor for long: few do at once, and reads go on beside them.
-        let Ok(_turn) = self.inner.resolving.acquire().await else {
-            return Err(ResolveError::Gone);
-        };
+        let turn = Arc::clone(&self.inner.resolving).acquire_owned().await;
+        let turn = turn.map_err(|_| ResolveError::Gone)?;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let work = move |source: &dyn Candidates| {
+            // Held by the work and not by who waits for it: that one may be gone before it ends.
+            let _turn = turn;
             let budget = Budget {
                 steps: limits.resolve_steps,
                 candidates: limits.resolve_candidates,

@@ -144,32 +144,42 @@ impl Better<'_> {
 
 /// Of demands without an answer a few that have none already, and why; of several such few, those
 /// that were asked for first.
+///
+/// At any time the core and the rest have no answer together, for the reason that is held.
 fn essence(pool: &Pool<'_>, demands: &[Demand], mut needs: Vec<Need>) -> Result<Vec<Need>, Stop> {
     let mut core: Vec<Demand> = Vec::new();
     let mut rest = demands;
-    if demands.len() == 1 {
-        return Ok(needs);
-    }
-    loop {
-        // The fewest of the rest that have no answer together with the core; the last of them is
-        // part of every such few.
-        let (mut some, mut all) = (0, rest.len());
-        while some < all {
-            let half = some.midpoint(all);
+    while !rest.is_empty() {
+        // How many of the rest are the fewest that have no answer together with the core: the last
+        // of them is part of what is looked for.
+        let (mut few, mut enough) = (1, rest.len());
+        while few < enough {
+            let half = few.midpoint(enough);
             let tried: Vec<Demand> = core.iter().chain(&rest[..half]).cloned().collect();
-            match solve(pool, &tried, &[]) {
-                Ok(Outcome::Answer(_)) => some = half + 1,
-                Ok(Outcome::None(found)) => (all, needs) = (half, found),
-                // It is known that there is no answer; why is told less briefly.
-                Err(Stop::Limit(Limit::Steps(_))) => return Ok(needs),
-                Err(stop) => return Err(stop),
+            match briefly(pool, &tried)? {
+                Some(Outcome::Answer(_)) => few = half + 1,
+                Some(Outcome::None(found)) => (enough, needs) = (half, found),
+                None => return Ok(needs),
             }
         }
-        let Some(last) = all.checked_sub(1) else { return Ok(needs) };
-        core.push(rest[last].clone());
-        rest = &rest[..last];
-        if let Outcome::None(found) = solve(pool, &core, &[])? {
-            return Ok(found);
+        core.push(rest[enough - 1].clone());
+        rest = &rest[..enough - 1];
+        if !rest.is_empty() {
+            match briefly(pool, &core)? {
+                Some(Outcome::Answer(_)) => {}
+                Some(Outcome::None(found)) => return Ok(found),
+                None => return Ok(needs),
+            }
         }
+    }
+    Ok(needs)
+}
+
+/// Nothing when the steps are used up: it is known that there is no answer, and why is then told
+/// less briefly.
+fn briefly(pool: &Pool<'_>, demands: &[Demand]) -> Result<Option<Outcome>, Stop> {
+    match solve(pool, demands, &[]) {
+        Err(Stop::Limit(Limit::Steps(_))) => Ok(None),
+        solved => solved.map(Some),
     }
 }
