@@ -6,6 +6,7 @@ mod architecture;
 mod blobs;
 mod canary;
 mod client;
+mod conflicts;
 mod crash;
 mod differences;
 mod disk;

@@ -3,7 +3,7 @@
 use larder_schema::api::{Expected, HolderKind, StatementKind, StatementRequest};
 use larder_schema::archive::{ArchiveFormat, Index};
 use larder_schema::contents::tree_checksum;
-use larder_schema::{Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Sums};
+use larder_schema::{Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Stage, Sums};
 
 use super::*;
 
@@ -345,6 +345,95 @@ async fn the_newest_build_is_the_highest_not_the_last(catalog: &dyn Catalog) {
     assert_eq!(afw.builds, 5);
 }
 
+async fn the_newest_is_the_same_where_ages_go_round(catalog: &dyn Catalog) {
+    for name in ["1.0.0-b10", "1.0.0-x1", "1.0.0-b9"] {
+        let one = publication(&[build("afw", name, None)]);
+        catalog.record(&one, &act()).await.unwrap().unwrap();
+    }
+
+    let afw = catalog.product(&"afw".parse().unwrap()).await.unwrap().unwrap();
+
+    assert_eq!(afw.newest.unwrap().to_string(), "1.0.0-b10");
+}
+
+/// What `work` finds in one state of the catalog.
+async fn in_one_state<T: Send + 'static>(
+    catalog: &dyn Catalog,
+    work: impl FnOnce(&dyn Candidates) -> Result<T, Error> + Send + 'static,
+) -> T {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let work = move |candidates: &dyn Candidates| sender.send(work(candidates)).unwrap();
+    catalog.with_candidates(Box::new(work)).await.unwrap();
+    receiver.recv().unwrap().unwrap()
+}
+
+async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) {
+    let platforms = ["linux-x86_64", "linux-x86_64-el8", "linux-x86_64_v2", "macos-x86_64", "any"];
+    for version in ["2.0.0", "10.0.0", "1.0.0"] {
+        for platform in platforms {
+            let mut one = build("afw", &format!("{version}-b1"), None);
+            one.0.platform = platform.parse().unwrap();
+            one.1 = one.0.digest().unwrap();
+            catalog.record(&publication(&[one]), &act()).await.unwrap().unwrap();
+        }
+    }
+    let read = |asked: &'static str, below: Option<&'static str>, at_least| {
+        in_one_state(catalog, move |candidates| {
+            let asked = (!asked.is_empty()).then(|| asked.parse().unwrap());
+            let below = below.map(|below| below.parse().unwrap());
+            let found =
+                candidates.newest(&"afw".parse().unwrap(), asked.as_ref(), below, at_least)?;
+            let mut told: Vec<String> = found
+                .into_iter()
+                .map(|one| format!("{} {}", one.name.version, one.platform))
+                .collect();
+            told.sort();
+            Ok(told)
+        })
+    };
+
+    let own = ["10.0.0 any", "10.0.0 linux-x86_64", "10.0.0 linux-x86_64-el8"];
+    assert_eq!(read("linux-x86_64", None, 1).await, own);
+    assert_eq!(read("linux-x86_64", None, 4).await.len(), 6);
+    assert_eq!(
+        read("linux-x86_64-el8", Some("2.0.0"), 9).await,
+        ["1.0.0 any", "1.0.0 linux-x86_64", "1.0.0 linux-x86_64-el8"]
+    );
+    let other = ["10.0.0 any", "10.0.0 linux-x86_64"];
+    assert_eq!(read("linux-x86_64-el9", None, 2).await, other);
+    assert_eq!(read("any", None, 1).await, ["10.0.0 any"]);
+    assert_eq!(read("", None, 1).await.len(), 5);
+    assert!(read("linux-x86_64", Some("1.0.0"), 9).await.is_empty());
+}
+
+async fn candidates_know_why_they_were_withdrawn_and_who_lists_them(catalog: &dyn Catalog) {
+    let afw = build("afw", "1.0.0-b1", None);
+    let publication = Publication {
+        distribution: Some(distribution("1.0.0", &[&afw.0])),
+        ..publication(std::slice::from_ref(&afw))
+    };
+    catalog.record(&publication, &act()).await.unwrap().unwrap();
+    let said = StatementRequest {
+        subject: afw.1,
+        kind: StatementKind::Withdrawn,
+        reason: "wrong flags".parse().unwrap(),
+        replaced_by: Some("1.0.1-b2".parse().unwrap()),
+    };
+    catalog.state(&said, &act()).await.unwrap();
+
+    let (found, lists) = in_one_state(catalog, |candidates| {
+        let found = candidates.named(&"afw".parse().unwrap(), &"1.0.0-b1".parse().unwrap())?;
+        let seq = found[0].seq;
+        let lists = [Stage::Test, Stage::Weekly].map(|stage| candidates.listed_by(seq, stage));
+        Ok((found, lists.map(Result::unwrap)))
+    })
+    .await;
+
+    let withdrawn = found[0].withdrawn.clone().unwrap();
+    assert_eq!((withdrawn.reason, withdrawn.replaced_by), (said.reason, said.replaced_by));
+    assert_eq!(lists, [vec!["lsst_distrib".parse().unwrap()], Vec::new()]);
+}
+
 async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
     let afw = build("afw", "1.0.0-b1", None);
     catalog.record(&publication(std::slice::from_ref(&afw)), &act()).await.unwrap().unwrap();
@@ -536,6 +625,9 @@ promises!(
     holders_are_archives_trees_and_files_in_pages,
     lists_come_in_pages_that_leave_nothing_out,
     the_newest_build_is_the_highest_not_the_last,
+    the_newest_is_the_same_where_ages_go_round,
+    candidates_come_by_whole_versions_for_what_fits,
+    candidates_know_why_they_were_withdrawn_and_who_lists_them,
     a_withdrawn_build_says_so,
     tokens_are_kept_found_and_revoked,
     uploads_begin_within_their_quota,

@@ -3,7 +3,8 @@
 use larder_schema::api::{DistributionName, DistributionSummary};
 use larder_schema::record::Published;
 use larder_schema::{
-    Build, BuildName, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
+    Build, BuildId, BuildName, Checksum, Digest, Distribution, DistributionVersion, Label,
+    ProductName, Text, Version,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -181,14 +182,55 @@ fn count_build(db: &Connection, product: i64, build: &Build, seq: u64) -> Result
         )?
         .query_row([product], |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))
         .optional()?;
-    let is_newest = newest.is_none_or(|(name, newest_seq)| {
-        build.name().age(seq, &name, newest_seq) == std::cmp::Ordering::Greater
-    });
-    if is_newest {
-        db.prepare_cached("UPDATE products SET newest = ?2, summary = ?3 WHERE id = ?1")?
-            .execute(params![product, signed(seq), build.summary.as_ref().map(Text::as_str)])?;
+    let newest = match newest {
+        None => Some(seq),
+        Some((name, newest_seq)) => {
+            let age = build.name().age(seq, &name, newest_seq);
+            let same_series = build.build.count(&name.build).is_some();
+            match age {
+                std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
+                std::cmp::Ordering::Greater if build.version > name.version || same_series => {
+                    Some(seq)
+                }
+                std::cmp::Ordering::Greater => {
+                    Some(highest_of_its_series(db, product, build, seq)?)
+                }
+            }
+        }
+    };
+    if let Some(newest) = newest {
+        db.prepare_cached(
+            "UPDATE products SET newest = ?2, summary = (SELECT record ->> '$.summary' \
+             FROM builds WHERE seq = ?2) WHERE id = ?1",
+        )?
+        .execute(params![product, signed(newest)])?;
     }
     Ok(())
+}
+
+/// A build that was published last has its whole series of ids be newer than the others of its
+/// version, and of the series the highest number is the newest (`newest_first`).
+fn highest_of_its_series(
+    db: &Connection,
+    product: i64,
+    build: &Build,
+    seq: u64,
+) -> Result<u64, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT build, seq FROM builds WHERE product = ?1 AND major = ?2 AND minor = ?3 \
+         AND patch = ?4 AND test = 0",
+    )?;
+    let Version { major, minor, patch } = build.version;
+    let mut rows =
+        statement.query(params![product, signed(major), signed(minor), signed(patch)])?;
+    let mut highest = (build.build.clone(), seq);
+    while let Some(row) = rows.next()? {
+        let id: BuildId = column::parsed(row, 0)?;
+        if id.count(&highest.0) == Some(std::cmp::Ordering::Greater) {
+            highest = (id, column::number(row, 1)?);
+        }
+    }
+    Ok(highest.1)
 }
 
 fn record_distribution(
