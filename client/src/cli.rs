@@ -58,12 +58,19 @@ pub enum Command {
     List(commands::list::ListArgs),
     /// Say where an environment came from and how it stands
     Status(commands::status::StatusArgs),
+    /// Say who changed an environment, when, and why
+    History(commands::history::HistoryArgs),
+    /// Make an earlier generation of an environment the current one
+    Rollback(commands::rollback::RollbackArgs),
     /// Compare an environment, byte by byte, with what was installed
     Verify(commands::verify::VerifyArgs),
     /// Run a command inside an environment
     Run(commands::run::RunArgs),
     /// Print shell code that puts the shell inside an environment
     Activate(commands::activate::ActivateArgs),
+    /// Hold the generation whose file is standard input, for a shell that `activate` has set up
+    #[command(hide = true)]
+    Hold,
     /// Say what a file, a folder, an environment or a checksum is
     Identify(commands::identify::IdentifyArgs),
     /// Show a product or a build

@@ -13,7 +13,7 @@ use larder_schema::{Context, Digest, Platform, Timestamp};
 pub use obtain::{Moved, Obtainer, Refused};
 
 use crate::durable::sync_all_of;
-use crate::environment::{self, Environment, Generation, Leads, Made};
+use crate::environment::{self, Deed, Environment, Generation, Leads, Made};
 use crate::host::Host;
 use crate::lock::Lock;
 use crate::lookup;
@@ -43,8 +43,8 @@ pub struct Request {
     pub platform: Option<Platform>,
     /// What the environment is for.
     pub context: Option<Context>,
-    /// When, by whom and by which command; the rest is filled in.
-    pub made: Made,
+    /// When, by whom, by which command and why.
+    pub deed: Deed,
 }
 
 /// What an install did.
@@ -126,7 +126,7 @@ impl Installer<'_> {
             Leads::Astray => {
                 let current = environment.root().join("current");
                 self.progress.warn(format!("`{}` was led astray", current.display()));
-                environment.newest()?
+                environment.latest()?
             }
         };
         Ok(Before { leads, generation })
@@ -228,19 +228,16 @@ impl Installer<'_> {
         if environment.leads() != before {
             return Ok(Switched::Overtaken(self.look(Some(&environment))?));
         }
-        let from = match before {
-            Leads::To(number) => Some(number),
-            Leads::Nowhere | Leads::Astray => None,
-        };
-        let root = Some(self.store.root().to_owned());
-        let made = Made { from, store: root, ..request.made.clone() };
+        let deed = request.deed.clone();
+        let made = Made { deed: deed.clone(), store: Some(self.store.root().to_owned()) };
         let lock = plan.lock.clone();
         let generation = environment.make(&right, lock, made, |tree| self.store.tree(tree))?;
         self.store.register(environment.root())?;
         // Trees, their names and the generation must be on the disk before it becomes live.
         sync(self.store.root())?;
         sync(environment.root())?;
-        environment.switch(&right, generation.number)?;
+        let changes = plan::in_few_words(&plan.changes);
+        environment.switch(&right, &generation, deed, changes)?;
         Ok(Switched::To(generation.number))
     }
 
@@ -347,15 +344,10 @@ mod tests {
 
         async fn install(&self) -> Installed {
             let progress = Progress::Quiet;
-            let made = Made {
-                at: now(),
-                by: "me".into(),
-                command: "install stack".into(),
-                store: None,
-                from: None,
-            };
+            let command = "install stack".into();
+            let deed = Deed { at: now(), by: "me".into(), command, reason: None };
             let wish = Wish::Lock(Box::new(crate::lock::tests::lock(&[])));
-            let request = Request { prefix: self.env(), wish, platform: None, context: None, made };
+            let request = Request { prefix: self.env(), wish, platform: None, context: None, deed };
             Installer { remote: None, store: &self.store, progress }.install(request).await.unwrap()
         }
 

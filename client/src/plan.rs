@@ -232,7 +232,8 @@ pub fn plan(
     Plan { lock, unchanged: false, steps, changes }
 }
 
-fn changes(installed: Option<&Lock>, lock: &Lock) -> Vec<Change> {
+/// What a person sees changed between what is `installed` and `lock`.
+pub fn changes(installed: Option<&Lock>, lock: &Lock) -> Vec<Change> {
     let builds = |lock: &Lock| -> BTreeMap<ProductName, (BuildName, Option<TreeChecksum>)> {
         let of = |record: &Build| (record.product.clone(), (record.name(), record.tree));
         lock.records.iter().map(of).collect()
@@ -251,8 +252,31 @@ fn changes(installed: Option<&Lock>, lock: &Lock) -> Vec<Change> {
         .collect()
 }
 
+/// What changes, for a line of a history: by name where that is short, else in numbers.
+pub fn in_few_words(changes: &[Change]) -> String {
+    const MOST_NAMED: usize = 3;
+    let sign = |change: &Change| match (&change.from, &change.to) {
+        (None, _) => '+',
+        (_, None) => '-',
+        (Some(_), Some(_)) => '~',
+    };
+    if changes.is_empty() {
+        return "no package changed".to_owned();
+    }
+    if changes.len() <= MOST_NAMED {
+        let named = changes.iter().map(|change| format!("{}{}", sign(change), change.product));
+        return named.collect::<Vec<_>>().join(" ");
+    }
+    let count = |wanted| changes.iter().filter(|change| sign(change) == wanted).count();
+    let counted = [(count('+'), "added"), (count('~'), "changed"), (count('-'), "removed")];
+    let told = counted.iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::lock::tests::{build, distribution, lock};
 
@@ -324,6 +348,18 @@ mod tests {
 
         assert_eq!(plan.steps, [Step::Fetch(new), Step::Reuse(log), Step::Switch]);
         assert_eq!(plan.changes.len(), 1);
+    }
+
+    #[test]
+    fn few_changes_are_named_and_many_are_counted() {
+        let (old, new) = (build("afw", "1.0.0-b1", &[]), build("afw", "1.0.0-b2", &[]));
+        let names = ["a", "b", "c", "d"].map(|name| build(name, "1.0.0-b1", &[]));
+        let words =
+            |from: &[Build], to: &[Build]| in_few_words(&changes(Some(&lock(from)), &lock(to)));
+
+        assert_eq!(words(&[old.clone(), names[0].clone()], &[new, names[1].clone()]), "-a ~afw +b");
+        assert_eq!(words(slice::from_ref(&old), &names), "4 added, 1 removed");
+        assert_eq!(words(slice::from_ref(&old), slice::from_ref(&old)), "no package changed");
     }
 
     #[test]

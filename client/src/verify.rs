@@ -19,7 +19,7 @@ use larder_schema::api::{DistributionAnswer, paths};
 use larder_schema::{Build, Digest, ProductName, TreeChecksum};
 use serde::Serialize;
 
-use crate::environment::{Environment, Generation, Leads};
+use crate::environment::{Changing, Deed, Environment, Generation, Leads};
 use crate::install::{self, Obtainer};
 use crate::remote::{self, Remote};
 use crate::store::{self, Store};
@@ -128,14 +128,21 @@ pub enum Error {
     Canonical(#[from] larder_schema::canonical::CanonicalError),
 }
 
-/// Compares a generation with its lock; works without a server.
+/// Compares a generation with its lock, and where `current` leads; works without a server.
 pub fn verify(
     environment: &Environment,
     generation: &Generation,
     store: &Store,
 ) -> Result<Report, Error> {
+    let mut report = verify_generation(generation, store)?;
+    report.damage.extend(links::current(environment));
+    report.damage.sort();
+    Ok(Report { ok: report.damage.is_empty(), ..report })
+}
+
+/// Compares a generation with its lock, whether or not it is current.
+pub fn verify_generation(generation: &Generation, store: &Store) -> Result<Report, Error> {
     let mut damage = links::damage(generation, store)?;
-    damage.extend(links::current(environment));
     let (mut files, mut bytes) = (0, 0);
     for record in &generation.lock.records {
         let Some(sum) = record.tree else { continue };
@@ -179,17 +186,31 @@ pub async fn repair(
     generation: &Generation,
     obtainer: &Obtainer<'_>,
     report: Report,
+    deed: Deed,
 ) -> Result<Report, Error> {
     let right = environment.change(|| {
         obtainer.progress.note("waiting for another larder that changes this environment");
     })?;
-    if report.ok {
-        links::forget_bytecode(generation)?;
-        return Ok(report);
+    mend(environment, &right, generation, obtainer, &report).await?;
+    // Somebody else may have led it to a newer generation meanwhile.
+    if environment.leads() == Leads::Astray {
+        environment.switch(&right, generation, deed, "mended".to_owned())?;
     }
-    let _adding = obtainer.store.add()?;
+    let after = verify(environment, generation, obtainer.store)?;
+    Ok(after.repaired(report))
+}
+
+/// Mends a generation as far as `report` says that it is damaged, and forgets its bytecode.
+pub async fn mend(
+    environment: &Environment,
+    right: &Changing,
+    generation: &Generation,
+    obtainer: &Obtainer<'_>,
+    report: &Report,
+) -> Result<(), Error> {
+    let _adding = (!report.ok).then(|| obtainer.store.add()).transpose()?;
     for record in &generation.lock.records {
-        if is_damaged(&report, record) {
+        if is_damaged(report, record) {
             let replaced = obtainer.replace(record.clone()).await;
             replaced.map_err(|error| Error::Repair {
                 product: record.product.clone(),
@@ -197,16 +218,20 @@ pub async fn repair(
             })?;
         }
     }
-    links::mend(generation, obtainer.store)?;
-    links::forget_bytecode(generation)?;
-    // Somebody else may have led it to a newer generation meanwhile.
-    if environment.leads() == Leads::Astray {
-        environment.switch(&right, generation.number)?;
+    if generation.folder.is_symlink() {
+        environment.make_again(right, generation, |tree| obtainer.store.tree(tree))?;
     }
-    let after = verify(environment, generation, obtainer.store)?;
-    let repaired =
-        report.damage.into_iter().filter(|damage| !after.damage.contains(damage)).collect();
-    Ok(Report { repaired, ..after })
+    links::mend(generation, obtainer.store)?;
+    links::forget_bytecode(generation)
+}
+
+impl Report {
+    /// The same, with what was wrong `before` and is no more.
+    #[must_use]
+    pub fn repaired(self, before: Self) -> Self {
+        let mended = before.damage.into_iter().filter(|damage| !self.damage.contains(damage));
+        Self { repaired: mended.collect(), ..self }
+    }
 }
 
 fn is_damaged(report: &Report, record: &Build) -> bool {

@@ -12,6 +12,7 @@ mod hostile;
 mod identify;
 mod large;
 mod lists;
+mod living;
 mod publish;
 mod real;
 mod recovery;

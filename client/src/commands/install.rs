@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use larder_schema::{Context, Platform};
+use larder_schema::{Context, Platform, Text};
 
 use super::Session;
 use super::table::Table;
 use crate::cli::Prefix;
-use crate::environment::Made;
 use crate::error::{Exit, Failure};
-use crate::install::{self, Installed, Installer, Request, Wish, now};
+use crate::install::{self, Installed, Installer, Request, Wish};
 use crate::lock::Lock;
 use crate::plan::Change;
 use crate::store::Store;
@@ -43,6 +42,9 @@ pub struct InstallArgs {
     /// Ask no server: take everything from the store
     #[arg(long)]
     pub offline: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<Text>,
 }
 
 /// What an environment is for.
@@ -105,19 +107,13 @@ fn request(args: &InstallArgs, session: &Session) -> Result<Request, Failure> {
         Some(path) => format!("--lock {}", path.display()),
         None => args.targets.join(" "),
     };
-    let made = Made {
-        at: now(),
-        by: session.places.user(),
-        command: format!("install {what}"),
-        store: None,
-        from: None,
-    };
+    let deed = session.deed(format!("install {what}"), args.reason.clone());
     Ok(Request {
         prefix: args.prefix.prefix.clone(),
         wish,
         platform: args.platform.clone(),
         context: args.context.map(Context::from),
-        made,
+        deed,
     })
 }
 
@@ -140,7 +136,8 @@ fn summary(installed: &Installed, quiet: bool) -> String {
     text
 }
 
-fn changes(changes: &[Change]) -> String {
+/// What changed, one package a line.
+pub(super) fn changes(changes: &[Change]) -> String {
     let mut table = Table::bare();
     for Change { product, from, to } in changes {
         let (sign, build) = match (from, to) {

@@ -3,6 +3,7 @@
 pub mod activate;
 pub mod completions;
 pub mod dist;
+pub mod history;
 pub mod identify;
 pub mod import;
 pub mod install;
@@ -13,6 +14,7 @@ pub mod pack;
 pub mod publish;
 pub mod published;
 pub mod report;
+pub mod rollback;
 pub mod run;
 pub mod search;
 pub mod session;
@@ -46,9 +48,12 @@ async fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> 
         Command::Install(args) => install::run(args, session).await,
         Command::List(args) => list::run(args, session),
         Command::Status(args) => status::run(args, session),
+        Command::History(args) => history::run(args, session),
+        Command::Rollback(args) => rollback::run(args, session).await,
         Command::Verify(args) => verify::run(args, session).await,
         Command::Run(args) => run::run(args, session),
         Command::Activate(args) => activate::run(args, session),
+        Command::Hold => activate::hold_standard_input(),
         Command::Identify(args) => identify::run(args, session).await,
         Command::Show(args) => show::run(args, session).await,
         Command::Search(args) => search::run(args, session).await,

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+use larder_schema::Text;
+
 use crate::cli::Global;
 use crate::commands::output::Output;
 use crate::config::{self, Config, Places};
-use crate::environment::{Environment, Generation};
+use crate::environment::{Deed, Environment, Generation};
 use crate::error::Failure;
+use crate::install::now;
 use crate::progress::Progress;
 use crate::remote::{Origin, Remote};
 use crate::store::Store;
@@ -109,6 +112,11 @@ impl Session {
         if let Ok(store) = self.store_of(generation) {
             drop(store.register(environment.root()));
         }
+    }
+
+    /// Who does `command` now, and why.
+    pub fn deed(&self, command: String, reason: Option<Text>) -> Deed {
+        Deed { at: now(), by: self.places.user(), command, reason }
     }
 
     /// The settings file, for `larder login`.

@@ -93,7 +93,11 @@ fn describe(status: &Status) -> String {
     row("targets", status.targets.join(", "));
     row("server", status.server.to_string());
     if let Some(made) = &status.made {
-        row("made", format!("{} by {}: larder {}", made.at, made.by, made.command));
+        let deed = &made.deed;
+        row("made", format!("{} by {}: larder {}", deed.at, deed.by, deed.command));
+        if let Some(reason) = &deed.reason {
+            row("reason", reason.to_string());
+        }
     }
     table.render()
 }
