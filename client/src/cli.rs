@@ -35,6 +35,9 @@ pub struct Global {
     /// Print no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Believe a server that went back behind what it said before, and remember what it says now
+    #[arg(long, global = true)]
+    pub accept_rollback: bool,
     /// The settings file [default: larder/config.toml in the user's configuration folder]
     #[arg(long, env = "LARDER_CONFIG", global = true, value_name = "FILE", hide = true)]
     pub config: Option<PathBuf>,

@@ -17,6 +17,7 @@ pub mod install;
 pub mod kernel_lock;
 pub mod lock;
 pub mod lookup;
+pub mod memory;
 pub mod pack;
 pub mod plan;
 pub mod printable;

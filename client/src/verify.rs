@@ -15,14 +15,16 @@ mod tree;
 use std::fs;
 use std::path::Path;
 
-use larder_schema::api::{DistributionAnswer, paths};
 use larder_schema::{Build, Digest, ProductName, TreeChecksum};
 use serde::Serialize;
 
 use crate::environment::{Changing, Deed, Environment, Generation, Leads};
 use crate::install::{self, Obtainer};
-use crate::remote::{self, Remote};
+use crate::lock::LockedDistribution;
+use crate::lookup;
+use crate::remote::Remote;
 use crate::store::{self, Store};
+use crate::target::{Target, Which};
 
 /// Something that is not as it was installed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -95,7 +97,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The server.
     #[error(transparent)]
-    Remote(#[from] remote::Error),
+    Lookup(#[from] lookup::Error),
     /// A tree could not be fetched again.
     #[error("could not mend `{product}`")]
     Repair {
@@ -169,11 +171,11 @@ pub fn check_tree(store: &Store, tree: &TreeChecksum) -> Vec<(String, DamageKind
 /// Asks the server whether the lock still is what it published.
 pub async fn check_with(remote: &Remote, generation: &Generation) -> Result<(), Error> {
     for locked in &generation.lock.distributions {
-        let path = paths::distribution_by_digest(&locked.document.name, &locked.digest);
-        let answer: DistributionAnswer = remote.get(&path, &[]).await?;
-        let same = answer.distribution.digest()? == locked.digest;
-        if !same || answer.distribution.in_order() != locked.document.in_order() {
-            let name = format!("{}@{}", locked.document.name, locked.document.version);
+        let LockedDistribution { document, digest, .. } = locked;
+        let target = Target { name: document.name.clone(), which: Which::Exactly(*digest) };
+        let found = lookup::distribution(remote, &target, &document.platform).await?;
+        if found.distribution.document.in_order() != document.in_order() {
+            let name = format!("{}@{}", document.name, document.version);
             return Err(Error::Otherwise { distribution: name });
         }
     }

@@ -16,6 +16,7 @@ mod living;
 mod publish;
 mod real;
 mod recovery;
+mod remembering;
 mod roles;
 mod round_trips;
 mod statements;

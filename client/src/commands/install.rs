@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::plan::Change;
 use crate::store::Store;
 use crate::target::{ParseTargetError, Target};
-use crate::{download, environment, lookup};
+use crate::{download, environment, lookup, memory};
 
 /// Arguments of `larder install`.
 #[derive(Args, Debug)]
@@ -185,7 +185,23 @@ impl From<lookup::Error> for Failure {
             Error::NoRelease { .. } => {
                 Self::new(Exit::No, error).hint("name a version: `NAME@VERSION`")
             }
+            Error::Memory(error) => error.into(),
             Error::Another { .. } | Error::Contradiction { .. } => Self::failed(error),
+        }
+    }
+}
+
+impl From<memory::Error> for Failure {
+    fn from(error: memory::Error) -> Self {
+        use memory::Error;
+        match error {
+            Error::Rollback(_) => Self::new(Exit::No, error).hint(
+                "ask the server's administrator; if the server was set back for a reason that you \
+                 know, `--accept-rollback` remembers what it says now",
+            ),
+            Error::Store(error) => error.into(),
+            Error::Malformed { .. } => Self::failed(error)
+                .hint("remove that file; what the server says next is then taken for the truth"),
         }
     }
 }

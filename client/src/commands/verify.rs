@@ -138,7 +138,7 @@ impl From<verify::Error> for Failure {
         use verify::Error;
         match error {
             Error::Store(error) => error.into(),
-            Error::Remote(error) => error.into(),
+            Error::Lookup(error) => error.into(),
             Error::Environment(error) => error.into(),
             Error::Otherwise { .. } => Self::new(Exit::No, error),
             Error::Repair { .. } | Error::Disk { .. } | Error::Canonical(_) => Self::failed(error),
