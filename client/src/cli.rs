@@ -57,6 +57,10 @@ pub enum Command {
     Import(commands::import::ImportArgs),
     /// Make or change an environment: all or nothing
     Install(commands::install::InstallArgs),
+    /// Bring an environment to what is newest now: all or nothing
+    Update(commands::update::UpdateArgs),
+    /// Take something out of an environment
+    Remove(commands::remove::RemoveArgs),
     /// Say which packages an environment has
     List(commands::list::ListArgs),
     /// Say where an environment came from and how it stands
@@ -78,6 +82,10 @@ pub enum Command {
     Identify(commands::identify::IdentifyArgs),
     /// Show a product or a build
     Show(commands::show::ShowArgs),
+    /// Say which builds meet requirements, or why none do
+    Resolve(commands::resolve::ResolveArgs),
+    /// Write down exactly what an install would install
+    Lock(commands::lock::LockArgs),
     /// Search for products
     Search(commands::search::SearchArgs),
     /// List, show, compare and publish distributions

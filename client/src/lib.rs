@@ -4,12 +4,14 @@
 //! else here prints. `plan` decides without touching anything, `install` carries out.
 
 pub mod cli;
+pub mod combine;
 pub mod commands;
 pub mod config;
 pub mod download;
 pub mod durable;
 pub mod environment;
 pub mod error;
+pub mod find;
 pub mod host;
 pub mod identify;
 pub mod import;
@@ -25,8 +27,10 @@ pub mod progress;
 pub mod publish;
 pub mod record;
 pub mod remote;
+pub mod resolve;
 pub mod store;
 pub mod target;
 pub mod unpack;
 pub mod upload;
 pub mod verify;
+pub mod wish;

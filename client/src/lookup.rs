@@ -1,9 +1,14 @@
 //! Finds distributions on the server and believes nothing that is not what its digest says.
 
+mod names;
+mod withdrawn;
+
 use larder_schema::api::{DistributionAnswer, DistributionName, DistributionSummary, paths};
 use larder_schema::{
     Build, Digest, Distribution, DistributionVersion, Label, Platform, ProductName,
 };
+pub use names::either;
+pub use withdrawn::withdrawn;
 
 use crate::lock::{Contradiction, LockedDistribution, check_digest, check_record};
 use crate::memory::{self, Said, SaidOf, SaidOfTag};
@@ -30,6 +35,18 @@ pub enum Error {
     /// The server does not say what it said before.
     #[error(transparent)]
     Memory(#[from] memory::Error),
+    /// A distribution and a product.
+    #[error("`{name}` is a distribution (`dist:{name}`) and a product (`pkg:{name}`)")]
+    Both {
+        /// The name.
+        name: ProductName,
+    },
+    /// Neither a distribution nor a product.
+    #[error("there is no distribution and no product `{name}`")]
+    Neither {
+        /// The name.
+        name: ProductName,
+    },
     /// There is none for this platform.
     #[error("`{target}` is there for {}, not for {asked}", platforms(.there))]
     NoPlatform {

@@ -1,6 +1,7 @@
-//! What each server has said before: the digests of distributions and builds, and how far each tag
-//! has moved. What was published never changes and a tag's serial never goes back, so a server that
-//! says otherwise was set back, is another one, or is not to be trusted.
+//! What each server has said before: digests, and how far each tag has moved.
+//!
+//! What was published never changes and a tag's serial never goes back, so a server that says
+//! otherwise was set back, is another one, or is not to be trusted.
 //!
 //! A file for each server in the store's `remembered/`, replaced as a whole while a lock is held.
 
