@@ -17,6 +17,7 @@ mod publish;
 mod real;
 mod recovery;
 mod remembering;
+mod resolve;
 mod roles;
 mod round_trips;
 mod statements;

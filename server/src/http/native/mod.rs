@@ -2,6 +2,7 @@
 
 mod builds;
 mod distributions;
+mod resolve;
 
 use serde::Deserialize;
 
@@ -9,7 +10,7 @@ use super::Route;
 
 /// The addresses.
 pub(super) fn routes() -> Vec<Route> {
-    [builds::routes(), distributions::routes()].into_iter().flatten().collect()
+    [builds::routes(), distributions::routes(), resolve::routes()].into_iter().flatten().collect()
 }
 
 /// What every list takes.

@@ -8,6 +8,7 @@ use crate::registry::check::CheckError;
 use crate::registry::distribute::DistributionError;
 use crate::registry::lookup::LookupError;
 use crate::registry::publish::PublishError;
+use crate::registry::resolve::ResolveError;
 
 impl From<LookupError> for ApiError {
     fn from(error: LookupError) -> Self {
@@ -91,6 +92,28 @@ impl From<PublishError> for ApiError {
             PublishError::NoSubject { .. } => Self::told(ProblemKind::Unknown, &error),
             PublishError::NotPromoted { .. } => Self::told(ProblemKind::Contradiction, &error),
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
+        }
+    }
+}
+
+impl From<ResolveError> for ApiError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Denied(denied) => denied.into(),
+            ResolveError::Distribution(error) => error.into(),
+            ResolveError::Catalog(error) => error.into(),
+            ResolveError::NoVersion { .. } => Self::told(ProblemKind::Malformed, &error),
+            ResolveError::TooMany { most, .. } => {
+                Self::told(ProblemKind::TooLarge, &error).with("limit", most)
+            }
+            ResolveError::NoAnswer(ref none) => {
+                let conflicts = none.conflicts.clone();
+                Self::told(ProblemKind::NoAnswer, &error).with("conflicts", conflicts)
+            }
+            ResolveError::Limit(limit) => {
+                Self::told(ProblemKind::Unavailable, &error).with("limit", limit.name())
+            }
+            ResolveError::Gone => Self::told(ProblemKind::Unavailable, &error),
         }
     }
 }
