@@ -13,6 +13,7 @@ mod hostile;
 mod identify;
 mod large;
 mod lists;
+mod products;
 mod promotions;
 mod publish;
 mod real;

@@ -70,6 +70,7 @@ fn document(path: &str, subject: &Subject) -> Value {
         "/api/v1/statements" => {
             json!({"subject": subject.digest, "kind": "note", "reason": "x"})
         }
+        "/api/v1/products/{product}" => json!({"name": "afw"}),
         "/api/v1/check" => json!({}),
         other => panic!("`{other}` takes a document that this test does not know"),
     }

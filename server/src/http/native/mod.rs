@@ -2,6 +2,7 @@
 
 mod builds;
 mod distributions;
+mod products;
 mod statements;
 mod tags;
 
@@ -11,10 +12,14 @@ use super::Route;
 
 /// The addresses.
 pub(super) fn routes() -> Vec<Route> {
-    [builds::routes(), distributions::routes(), tags::routes(), statements::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        builds::routes(),
+        products::routes(),
+        distributions::routes(),
+        tags::routes(),
+        statements::routes(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What every list takes.
