@@ -3,8 +3,8 @@
 //! All is looked at before anything is published, so that what can be refused is refused whole.
 //! What is interrupted goes on when it is run again: what is there already stays.
 
-use larder_schema::api::{DistributionSummary, PublishAnswer, paths};
-use larder_schema::{Digest, Distribution, DistributionVersion, Platform, ProductName, Stage};
+use larder_schema::api::{DistributionName, DistributionSummary, PublishAnswer, paths};
+use larder_schema::{Distribution, DistributionVersion, Platform, ProductName, Stage};
 
 use crate::lookup;
 use crate::remote::{self, Remote};
@@ -45,42 +45,26 @@ pub enum Error {
         there: Vec<DistributionVersion>,
     },
     /// The candidate is not there for a platform.
-    #[error("{name} {version} is not there for {platform}")]
-    NoPlatform {
-        /// The distribution.
-        name: ProductName,
-        /// The candidate.
-        version: DistributionVersion,
-        /// The platform.
-        platform: Platform,
-    },
+    #[error("{} {} is not there for {}", .0.name, .0.version, .0.platform)]
+    NoPlatform(Box<DistributionName>),
     /// It is no candidate.
     #[error(
-        "{name} {version} for {platform} is no candidate, its stage is `{stage}`; a candidate has \
-         the stage `candidate`, or a version such as `17.0.1.rc2`"
+        "{} {} for {} is no candidate, its stage is `{stage}`; a candidate has the stage \
+         `candidate`, or a version such as `17.0.1.rc2`", .named.name, .named.version,
+        .named.platform
     )]
     NoCandidate {
-        /// The distribution.
-        name: ProductName,
-        /// Its version.
-        version: DistributionVersion,
-        /// The platform.
-        platform: Platform,
+        /// What it is.
+        named: Box<DistributionName>,
         /// How far it has come.
         stage: Stage,
     },
     /// Something else has the new name already.
-    #[error("{name} {version} for {platform} is already published, and is not this candidate")]
-    Taken {
-        /// The distribution.
-        name: ProductName,
-        /// Its version.
-        version: DistributionVersion,
-        /// The platform.
-        platform: Platform,
-        /// The digest of what is there.
-        stored: Digest,
-    },
+    #[error(
+        "{} {} for {} is already published, and is not this candidate", .0.name, .0.version,
+        .0.platform
+    )]
+    Taken(Box<DistributionName>),
     /// A document has no canonical form.
     #[error("the candidate's document has no canonical form")]
     Canonical(#[from] larder_schema::canonical::CanonicalError),
@@ -111,13 +95,13 @@ impl Wish {
                 Some(taken) if taken.digest == document.digest()? => {
                     plan.existing.push(taken.clone());
                 }
-                Some(taken) => {
-                    return Err(Error::Taken {
-                        name: self.name.clone(),
-                        version: self.version.clone(),
-                        platform: document.platform,
-                        stored: taken.digest,
-                    });
+                Some(_) => {
+                    let Distribution { name, version, platform, .. } = document;
+                    return Err(Error::Taken(Box::new(DistributionName {
+                        name,
+                        version,
+                        platform,
+                    })));
                 }
             }
         }
@@ -139,7 +123,8 @@ impl Wish {
         }
         let is_there = |platform: &Platform| found.iter().any(|one| one.platform == *platform);
         if let Some(platform) = self.platforms.iter().find(|platform| !is_there(platform)) {
-            return Err(Error::NoPlatform { name, version, platform: platform.clone() });
+            let platform = platform.clone();
+            return Err(Error::NoPlatform(Box::new(DistributionName { name, version, platform })));
         }
         if !self.platforms.is_empty() {
             found.retain(|summary| self.platforms.contains(&summary.platform));
@@ -159,12 +144,9 @@ impl Wish {
         if document.is_candidate() {
             return Ok(document.promoted(candidate.digest, self.version.clone(), self.stage));
         }
-        Err(Error::NoCandidate {
-            name: self.name.clone(),
-            version: document.version,
-            platform: document.platform,
-            stage: document.stage,
-        })
+        let Distribution { name, version, platform, stage, .. } = document;
+        let named = Box::new(DistributionName { name, version, platform });
+        Err(Error::NoCandidate { named, stage })
     }
 }
 

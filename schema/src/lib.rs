@@ -6,6 +6,7 @@
 //! | word | type |
 //! |---|---|
 //! | product, a named piece of software | [`ProductName`] |
+//! | what is declared of a product | [`ProductDocument`] |
 //! | version, `M.n.p` | [`Version`]; of a distribution [`DistributionVersion`] |
 //! | bID and build name, `17.0.1-b8466` | [`BuildId`], [`BuildName`], [`BuildRef`], [`BuildKey`] |
 //! | platform, `linux-x86_64` | [`Platform`] |
@@ -53,6 +54,7 @@ pub mod needs;
 pub mod platform;
 pub mod problem;
 pub mod product;
+pub mod product_document;
 pub mod record;
 pub mod requirement;
 pub mod resolution;
@@ -68,6 +70,7 @@ pub use needs::Need;
 pub use platform::Platform;
 pub use problem::{Problem, ProblemKind};
 pub use product::{Label, ProductName};
+pub use product_document::{ProductDocument, ProductKind};
 pub use record::{Archive, ArchiveName, Build, Dependency, DependencyKind, Role};
 pub use requirement::Requirement;
 pub use resolution::{ResolveAnswer, ResolveRequest, Wanted};

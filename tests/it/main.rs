@@ -17,6 +17,7 @@ mod large;
 mod lists;
 mod living;
 mod metadata;
+mod products;
 mod promotions;
 mod publish;
 mod real;

@@ -11,6 +11,7 @@ use larder_schema::{Distribution, Platform, ProductName};
 
 use super::Session;
 use super::table::Table;
+use super::withdraw::notes;
 use crate::error::{Exit, Failure};
 use crate::lookup::{self, Found};
 use crate::remote::Remote;
@@ -64,7 +65,8 @@ pub async fn run(args: DistArgs, session: &Session) -> Result<Exit, Failure> {
         DistCommand::List { text } => list(&remote, text, session).await,
         DistCommand::Show { target, platform } => {
             let found = find(&remote, &target, platform).await?;
-            session.output.answer(&found.answer, || describe(&found))?;
+            let notes = notes(&remote, found.answer.digest).await?;
+            session.output.answer(&found.answer, || describe(&found, notes))?;
             Ok(Exit::Done)
         }
         DistCommand::Diff { old, new, platform } => {
@@ -120,11 +122,14 @@ async fn list(remote: &Remote, text: Option<String>, session: &Session) -> Resul
     Ok(Exit::Done)
 }
 
-fn describe(found: &Found) -> String {
+fn describe(found: &Found, notes: Vec<(&str, String)>) -> String {
     let document = &found.distribution.document;
     let mut head = Table::bare();
     let mut row = |name: &str, value: String| head.row([name.to_owned(), value]);
     row("distribution", format!("{}@{}", document.name, document.version));
+    if let Some(why) = &found.answer.about.withdrawal {
+        row("WITHDRAWN", why.to_string());
+    }
     row("platform", document.platform.to_string());
     row("stage", document.stage.to_string());
     row("digest", found.distribution.digest.to_string());
@@ -138,7 +143,12 @@ fn describe(found: &Found) -> String {
         row("tag", format!("{} (serial {})", tag.tag, tag.serial));
     }
     for withdrawn in &found.answer.about.withdrawn {
-        row("WITHDRAWN", format!("{}: {}", withdrawn.key, withdrawn.reason));
+        let instead = withdrawn.replaced_by.as_ref();
+        let instead = instead.map_or(String::new(), |build| format!(" (take {build} instead)"));
+        row("WITHDRAWN", format!("{}: {}{instead}", withdrawn.key, withdrawn.reason));
+    }
+    for (name, note) in notes {
+        row(name, note);
     }
     format!("{}\n{}", head.render(), super::list::table(&document.builds).render())
 }

@@ -3,9 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::Withdrawal;
+use crate::build::BuildName;
 use crate::checksum::Digest;
 use crate::contents::Entry;
+use crate::platform::Platform;
+use crate::product::ProductName;
 use crate::record::Build;
+use crate::requirement::Requirement;
 
 /// One build, as `GET` answers it: the record, its digest, and what is known beside it.
 ///
@@ -41,4 +45,23 @@ pub struct ContentsPage {
     pub items: Vec<Entry>,
     /// The cursor of the next page, or null at the end.
     pub next: Option<String>,
+}
+
+/// A build that needs another to run, and may run with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Dependant {
+    /// The product that needs it.
+    pub product: ProductName,
+    /// The build name.
+    pub build: BuildName,
+    /// What the build runs on.
+    pub platform: Platform,
+    /// Which versions will do.
+    pub requirement: Requirement,
+    /// Whether it was built against this very build.
+    pub built_against: bool,
+    /// Why it was withdrawn, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Withdrawal>,
 }

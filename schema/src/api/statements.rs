@@ -76,6 +76,17 @@ impl Withdrawal {
     }
 }
 
+impl std::fmt::Display for Withdrawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { key, reason, replaced_by } = self;
+        write!(f, "`{key}` was withdrawn: {reason}")?;
+        match replaced_by {
+            Some(instead) => write!(f, " (take {instead} instead)"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A build that was withdrawn, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

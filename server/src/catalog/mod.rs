@@ -8,25 +8,27 @@ pub mod candidates;
 #[cfg(test)]
 mod conformance;
 pub mod journal;
+mod refusal;
 pub mod sqlite;
 
 use std::ops::Range;
 
 use async_trait::async_trait;
 use larder_schema::api::{
-    CheckFault, DistributionName, DistributionSummary, Expected, Page, ProductSummary, Statement,
-    StatementRequest, TagState, TagsAnswer, Withdrawal,
+    CheckFault, Dependant, DistributionName, DistributionSummary, Expected, Page, ProductAnswer,
+    ProductSummary, Statement, StatementRequest, TagState, TagsAnswer, Withdrawal,
 };
 use larder_schema::archive::{ArchiveFormat, Index};
 use larder_schema::{
     Build, BuildKey, BuildName, Checksum, Digest, Distribution, DistributionVersion, Entry, Label,
-    Platform, ProductName, Sha256, Sums, Text, Timestamp, TreeChecksum,
+    Platform, ProductDocument, ProductName, Sha256, Sums, Text, Timestamp, TreeChecksum,
 };
 
 use larder_schema::record::Published;
 
 pub use candidates::{Candidate, CandidateWork, Candidates};
 pub use journal::{Change, JournalEntry, JournalRow};
+pub use refusal::Refusal;
 pub use sqlite::Sqlite;
 
 /// Why the catalog did not do what it was asked.
@@ -199,6 +201,8 @@ pub struct Publication {
     pub tags: Vec<TagChange>,
     /// Whether products whose skeletons are the same may stand beside each other.
     pub twins: bool,
+    /// Whether builds make products that are not there.
+    pub new_products: bool,
 }
 
 /// A tag to move.
@@ -229,103 +233,6 @@ pub struct Recorded {
     pub tags: Vec<TagState>,
 }
 
-/// Why a publication or a tag move was not done; then nothing of it was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The build is there with another record.
-    #[error("{key} is already published with another record ({stored}, not {offered})")]
-    BuildTaken {
-        /// The key.
-        key: BuildKey,
-        /// The digest of what is there.
-        stored: Digest,
-        /// The digest of what was offered.
-        offered: Digest,
-        /// The archive that is there.
-        stored_archive: Option<Sha256>,
-    },
-    /// The distribution is there with other contents.
-    #[error(
-        "{} {} for {} is already published with other contents ({stored}, not {offered})",
-        .name.name, .name.version, .name.platform
-    )]
-    DistributionTaken {
-        /// Its name.
-        name: DistributionName,
-        /// The digest of what is there.
-        stored: Digest,
-        /// The digest of what was offered.
-        offered: Digest,
-    },
-    /// Archives are not there.
-    #[error("the server lacks {} of the archives", .missing.len())]
-    ArchivesMissing {
-        /// Which.
-        missing: Vec<Sha256>,
-    },
-    /// Another product has a name that reads the same.
-    #[error("`{offered}` reads like the product `{stored}`, which is there already")]
-    Twin {
-        /// The new name.
-        offered: ProductName,
-        /// The one that is there.
-        stored: ProductName,
-    },
-    /// A name is a tag and would be a version too, or the other way round.
-    #[error("`{label}` of `{name}` cannot be a tag and a version at once")]
-    TagIsVersion {
-        /// The distribution.
-        name: ProductName,
-        /// The label.
-        label: Label,
-    },
-    /// The tag would point to nothing.
-    #[error("there is no {name} {version} here{}", there_are(.versions))]
-    NoSuchVersion {
-        /// The distribution.
-        name: ProductName,
-        /// The version.
-        version: DistributionVersion,
-        /// The last few that are there.
-        versions: Vec<DistributionVersion>,
-    },
-    /// The tag would point to what is not there for all platforms that it must be there for.
-    #[error(
-        "{name} {version} is not there yet for {}, only for {}", listed(.missing), listed(.there)
-    )]
-    NotForPlatforms {
-        /// The distribution.
-        name: ProductName,
-        /// The version.
-        version: DistributionVersion,
-        /// The platforms that are required and missing.
-        missing: Vec<Platform>,
-        /// Those that it is there for.
-        there: Vec<Platform>,
-    },
-    /// The tag stands elsewhere.
-    #[error("the tag `{tag}` of `{name}` moved meanwhile")]
-    TagMoved {
-        /// The distribution.
-        name: ProductName,
-        /// The tag.
-        tag: Label,
-        /// Where it stands; none: there is no such tag.
-        stands: Option<Box<TagState>>,
-    },
-}
-
-fn listed(items: &[impl ToString]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn there_are(versions: &[DistributionVersion]) -> String {
-    match versions {
-        [] => String::new(),
-        versions => format!("; the last published are {}", listed(versions)),
-    }
-}
-
 /// Which builds to list.
 #[derive(Clone, Debug, Default)]
 pub struct BuildFilter {
@@ -333,7 +240,7 @@ pub struct BuildFilter {
     pub product: Option<ProductName>,
     /// With this version.
     pub version: Option<larder_schema::Version>,
-    /// Built from this revision.
+    /// Built from a revision that begins with this.
     pub revision: Option<String>,
     /// With this upstream version.
     pub upstream_version: Option<String>,
@@ -454,15 +361,32 @@ pub trait Catalog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Statement>, Error>;
 
-    /// Products whose name or summary has `query` in it, by name.
+    /// Products whose name or summary has `query` in it, or of which an upstream version or the name
+    /// of a file begins with it, by name; with the reason.
     async fn products(
         &self,
         query: Option<&str>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<ProductSummary>, Error>;
-    /// One product.
-    async fn product(&self, name: &ProductName) -> Result<Option<ProductSummary>, Error>;
+    /// One product, and what is declared of it.
+    async fn product(&self, name: &ProductName) -> Result<Option<ProductAnswer>, Error>;
+    /// Puts a product's document in place of the one before, and makes the product if it is new;
+    /// `false` when it is the very same.
+    async fn declare(
+        &self,
+        document: &ProductDocument,
+        twins: bool,
+        act: &Act,
+    ) -> Result<Result<bool, Refusal>, Error>;
+    /// Notes that somebody wanted to publish under these names, unless `most` are noted already.
+    async fn note_pending(&self, names: &[ProductName], most: u64, act: &Act) -> Result<(), Error>;
+    /// Those of these names that no product has got since, by name.
+    async fn pending_products(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, Error>;
     /// Builds that pass the filter, the last published first.
     async fn builds(
         &self,
@@ -476,6 +400,14 @@ pub trait Catalog: Send + Sync + 'static {
         product: &ProductName,
         build: &BuildName,
     ) -> Result<Vec<StoredBuild>, Error>;
+    /// Builds that need the product of this one to run and whose requirement its version meets, for
+    /// platforms on which both may be, the last published first.
+    async fn dependants(
+        &self,
+        build: &Build,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Dependant>, Error>;
     /// The builds with these keys, in their order; none where there is none.
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
     /// Lets `work` read candidates from one state of the catalog, on a thread that may block.

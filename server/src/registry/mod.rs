@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod identify;
 pub mod journal;
 pub mod lookup;
+pub mod products;
 pub mod promote;
 pub mod publish;
 pub mod resolve;

@@ -7,6 +7,7 @@ use larder_schema::archive::ArchiveFormat;
 use larder_schema::canonical::CanonicalError;
 use larder_schema::closure::{Closure, MOST_UNMET, Unmet};
 use larder_schema::distribution::DistributionFault;
+use larder_schema::product_document::ProductFault;
 use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
 use larder_schema::{Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Text};
 
@@ -18,7 +19,7 @@ use super::promote::PromotionFault;
 use super::statements::ReplacementFault;
 use crate::access::{Caller, Denied, Permission};
 use crate::catalog::{self, Act, Publication, Refusal, StoredArchive, StoredBuild, TagChange};
-use crate::config::Twins;
+use crate::config::{NewProducts, Twins};
 use crate::{blobs, clock};
 
 /// Why nothing was published.
@@ -80,7 +81,23 @@ pub enum PublishError {
     },
     /// It is said to be promoted from something that it cannot come from.
     #[error(transparent)]
-    Promotion(#[from] PromotionFault),
+    Promotion(Box<PromotionFault>),
+    /// A product's document has a fault of its own.
+    #[error("the document of the product `{name}` is refused: {fault}")]
+    Product {
+        /// The product.
+        name: ProductName,
+        /// Its fault.
+        fault: Box<ProductFault>,
+    },
+    /// A product's document is of another product than its address.
+    #[error("the document is of the product `{other}`, and its address of `{name}`")]
+    OtherName {
+        /// The name in the address.
+        name: ProductName,
+        /// The name in the document.
+        other: ProductName,
+    },
     /// A statement is about something that is not there.
     #[error("there is no build and no distribution with the digest {subject} here")]
     NoSubject {
@@ -107,6 +124,12 @@ pub enum PublishError {
 impl From<Refusal> for PublishError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<PromotionFault> for PublishError {
+    fn from(fault: PromotionFault) -> Self {
+        Self::Promotion(Box::new(fault))
     }
 }
 
@@ -162,8 +185,13 @@ impl Registry {
             distribution,
             tags: request.tags.into_iter().map(tag_change).collect(),
             twins: self.inner.config.publish.twins == Twins::Allow,
+            new_products: self.inner.config.publish.new_products == NewProducts::Open,
         };
-        let recorded = self.inner.catalog.record(&publication, &self.act(caller)).await??;
+        let recorded = self.inner.catalog.record(&publication, &self.act(caller)).await?;
+        if let Err(Refusal::NewProducts { products }) = &recorded {
+            self.note_pending(caller, products).await?;
+        }
+        let recorded = recorded?;
         // Also when all was there: an earlier try may have been cut before its entry was stored.
         self.flush_journal().await?;
         Ok(PublishAnswer {

@@ -108,11 +108,11 @@ impl From<promote::Error> for Failure {
         match error {
             Error::Remote(error) => error.into(),
             Error::Lookup(error) => error.into(),
-            Error::Taken { .. } => {
+            Error::Taken(_) => {
                 Self::failed(error).hint("what is published never changes: take a new version")
             }
             Error::NoVersion { .. }
-            | Error::NoPlatform { .. }
+            | Error::NoPlatform(_)
             | Error::NoCandidate { .. }
             | Error::Canonical(_) => Self::failed(error),
         }

@@ -1,7 +1,7 @@
 //! Products and builds, one and many.
 
-use larder_schema::api::{Page, ProductSummary};
-use larder_schema::record::{Extra, Published};
+use larder_schema::api::Page;
+use larder_schema::record::Published;
 use larder_schema::{Build, BuildKey, BuildName, Platform, ProductName};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -101,7 +101,9 @@ pub(super) fn builds(
         add("patch = ?", signed(version.patch).into());
     }
     if let Some(revision) = &filter.revision {
-        add("revision = ?", revision.clone().into());
+        // A part of it is a range of the index: no hex digit comes after `g`.
+        add("revision >= ?", revision.clone().into());
+        add("revision < ?", format!("{revision}g").into());
     }
     if let Some(upstream) = &filter.upstream_version {
         add("upstream_version = ?", upstream.clone().into());
@@ -127,46 +129,4 @@ pub(super) fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
     let more = items.len() > limit;
     items.truncate(limit);
     items.last().filter(|_| more)
-}
-
-const PRODUCT: &str = "SELECT products.name, products.builds, \
-     major || '.' || minor || '.' || patch || '-' || build, summary \
-     FROM products LEFT JOIN builds ON builds.seq = newest";
-
-fn summary(row: &Row<'_>) -> rusqlite::Result<ProductSummary> {
-    Ok(ProductSummary {
-        name: column::parsed(row, 0)?,
-        builds: column::number(row, 1)?,
-        newest: column::parsed_opt(row, 2)?,
-        summary: column::parsed_opt(row, 3)?,
-        extra: Extra::new(),
-    })
-}
-
-pub(super) fn product(
-    db: &Connection,
-    name: &ProductName,
-) -> Result<Option<ProductSummary>, Error> {
-    let sql = format!("{PRODUCT} WHERE products.name = ?1");
-    Ok(db.prepare_cached(&sql)?.query_row([name.as_str()], summary).optional()?)
-}
-
-pub(super) fn products(
-    db: &Connection,
-    query: Option<&str>,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Page<ProductSummary>, Error> {
-    let sql = format!(
-        "{PRODUCT} WHERE products.name > ?1 AND (instr(lower(products.name), lower(?2)) > 0 \
-         OR instr(lower(coalesce(summary, '')), lower(?2)) > 0) ORDER BY products.name LIMIT ?3"
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(
-        params![after.unwrap_or(""), query.unwrap_or(""), signed(limit as u64 + 1)],
-        summary,
-    )?;
-    let mut items: Vec<ProductSummary> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut items, limit).map(|last| last.name.to_string());
-    Ok(Page { items, next })
 }

@@ -7,11 +7,13 @@ mod archives;
 mod candidates;
 mod check;
 mod column;
+mod dependants;
 mod distributions;
 mod holders;
 mod journal;
 mod lookup;
 mod migrate;
+mod products;
 mod record;
 mod statements;
 mod tags;
@@ -25,11 +27,14 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use larder_schema::api::{
-    CheckFault, DistributionSummary, Page, ProductSummary, Statement, StatementRequest, TagState,
-    TagsAnswer,
+    CheckFault, Dependant, DistributionSummary, Page, ProductAnswer, ProductSummary, Statement,
+    StatementRequest, TagState, TagsAnswer,
 };
 use larder_schema::archive::Index;
-use larder_schema::{BuildKey, BuildName, Checksum, Digest, Entry, ProductName, Sha256, Timestamp};
+use larder_schema::{
+    Build, BuildKey, BuildName, Checksum, Digest, Entry, ProductDocument, ProductName, Sha256,
+    Timestamp,
+};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
@@ -363,12 +368,46 @@ impl Catalog for Sqlite {
         limit: usize,
     ) -> Result<Page<ProductSummary>, Error> {
         let (query, after) = (query.map(str::to_owned), after.map(str::to_owned));
-        self.read(move |db| lookup::products(db, query.as_deref(), after.as_deref(), limit)).await
+        self.read(move |db| products::page(db, query.as_deref(), after.as_deref(), limit)).await
     }
 
-    async fn product(&self, name: &ProductName) -> Result<Option<ProductSummary>, Error> {
+    async fn product(&self, name: &ProductName) -> Result<Option<ProductAnswer>, Error> {
         let name = name.clone();
-        self.read(move |db| lookup::product(db, &name)).await
+        self.read(move |db| products::product(db, &name)).await
+    }
+
+    async fn declare(
+        &self,
+        document: &ProductDocument,
+        twins: bool,
+        act: &Act,
+    ) -> Result<Result<bool, Refusal>, Error> {
+        let (document, act) = (document.clone(), act.clone());
+        self.write(move |db| products::declare(db, &document, twins, &act)).await
+    }
+
+    async fn note_pending(&self, names: &[ProductName], most: u64, act: &Act) -> Result<(), Error> {
+        let (names, act) = (names.to_vec(), act.clone());
+        self.change(move |db| products::note_pending(db, &names, most, &act)).await
+    }
+
+    async fn pending_products(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, Error> {
+        let after = after.map(str::to_owned);
+        self.read(move |db| products::pending(db, after.as_deref(), limit)).await
+    }
+
+    async fn dependants(
+        &self,
+        build: &Build,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Dependant>, Error> {
+        let build = build.clone();
+        self.read(move |db| dependants::page(db, &build, after, limit)).await
     }
 
     async fn builds(

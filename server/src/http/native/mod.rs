@@ -2,6 +2,7 @@
 
 mod builds;
 mod distributions;
+mod products;
 mod resolve;
 mod statements;
 mod tags;
@@ -12,16 +13,15 @@ use super::Route;
 
 /// The addresses.
 pub(super) fn routes() -> Vec<Route> {
-    [
+    let all = [
         builds::routes(),
+        products::routes(),
         distributions::routes(),
-        resolve::routes(),
-        statements::routes(),
         tags::routes(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        statements::routes(),
+        resolve::routes(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What every list takes.

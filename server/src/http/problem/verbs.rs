@@ -31,7 +31,9 @@ impl From<LookupError> for ApiError {
             LookupError::TooMany { most, .. } => {
                 Self::told(ProblemKind::TooLarge, &error).with("limit", most)
             }
-            LookupError::Cursor { .. } => Self::told(ProblemKind::Malformed, &error),
+            LookupError::Cursor { .. } | LookupError::Revision { .. } => {
+                Self::told(ProblemKind::Malformed, &error)
+            }
         }
     }
 }
@@ -91,6 +93,9 @@ impl From<PublishError> for ApiError {
                     .collect();
                 Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
             }
+            PublishError::Product { .. } | PublishError::OtherName { .. } => {
+                Self::told(ProblemKind::Malformed, &error)
+            }
             PublishError::NoSubject { .. } => Self::told(ProblemKind::Unknown, &error),
             PublishError::Replacement(ref fault) => match fault {
                 ReplacementFault::NotABuild | ReplacementFault::Itself(_) => {
@@ -103,7 +108,7 @@ impl From<PublishError> for ApiError {
             },
             PublishError::Promotion(ref fault) => {
                 let told = Self::told(ProblemKind::Contradiction, &error);
-                match fault {
+                match fault.as_ref() {
                     PromotionFault::Differs { product, .. } => told.with("product", product),
                     PromotionFault::Unknown { .. }
                     | PromotionFault::NoCandidate { .. }
@@ -160,6 +165,12 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Twin { stored, .. } => {
                 Self::told(ProblemKind::Conflict, &refusal).with("conflict", stored)
+            }
+            Refusal::NewProducts { products } => {
+                Self::told(ProblemKind::Pending, &refusal).with("products", products)
+            }
+            Refusal::RepositoryTaken { product, .. } => {
+                Self::told(ProblemKind::Conflict, &refusal).with("conflict", product)
             }
             Refusal::TagIsVersion { .. } => Self::told(ProblemKind::Conflict, &refusal),
             Refusal::NoSuchVersion { versions, .. } => {
