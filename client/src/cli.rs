@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::commands;
+use crate::{commands, examples};
 
 /// A registry for binary packages, addressed by their content: the client.
 #[derive(Parser)]
@@ -17,6 +17,14 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What this process was told; help and wrong usage are answered at once and end it.
+    pub fn of_this_process() -> Self {
+        let matches = examples::with_examples(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// What every command takes.
@@ -117,7 +125,6 @@ pub struct Prefix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -11,6 +11,7 @@ pub mod download;
 pub mod durable;
 pub mod environment;
 pub mod error;
+pub mod examples;
 pub mod find;
 pub mod host;
 pub mod identify;

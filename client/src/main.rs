@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use larder_client::cli::Cli;
 use larder_client::{commands, config};
 
@@ -10,7 +9,7 @@ fn main() -> ExitCode {
     // reqwest panics at its first client unless the process has chosen who does the ciphers.
     // It fails only where one was chosen already.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let cli = Cli::parse();
+    let cli = Cli::of_this_process();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return commands::report::could_not_start(&error),

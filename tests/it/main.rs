@@ -11,6 +11,7 @@ mod crash;
 mod differences;
 mod disk;
 mod distributions;
+mod guides;
 mod hostile;
 mod identify;
 mod large;
