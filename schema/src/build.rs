@@ -1,6 +1,7 @@
 //! What one build is called: its bID, its build name, and the key of a build.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -122,6 +123,16 @@ impl BuildId {
         })
     }
 
+    /// What is the same for all ids that compare by number, and for no others.
+    fn series(&self) -> String {
+        match self.counted() {
+            Some(counted) => {
+                format!("{}*{}*", if counted.before.is_empty() { "" } else { "*" }, counted.letters)
+            }
+            None => self.0.clone(),
+        }
+    }
+
     fn counted(&self) -> Option<Counted<'_>> {
         let text = self.0.as_str();
         let is_digit = |c: char| c.is_ascii_digit();
@@ -203,12 +214,58 @@ impl BuildName {
     /// Whether this build is older or newer than `other`, given the order of publication.
     ///
     /// `seq` and `other_seq` are the server's numbers of the two builds: they decide where version
-    /// and bID cannot.
+    /// and bID cannot. Of two builds this is the whole truth; over three it may go round (`b9` before
+    /// `b10` by number, and an `x1` that was published between them in the other order), so whole
+    /// lists are sorted by [`newest_first`].
     pub fn age(&self, seq: u64, other: &Self, other_seq: u64) -> Ordering {
         self.version
             .cmp(&other.version)
             .then_with(|| self.build.count(&other.build).unwrap_or(seq.cmp(&other_seq)))
     }
+}
+
+/// Sorts builds of one product, the newest first; `of` has the name and the server's number of
+/// each, `then` decides between builds of one name, which differ in their platforms.
+///
+/// This is a total order, whatever was published when. The higher version is newer. Of one version,
+/// ids that count (`b9 < b10`) are newer by their number, and as late as the latest of those that
+/// they count above; ids that do not compare by number are newer by being later. So where each
+/// series of ids was published in its order, it is [`BuildName::age`] for every two builds; where one
+/// was not, its numbers have it, and the series stands where its latest build puts it.
+pub fn newest_first<T>(
+    builds: &mut [T],
+    of: impl Fn(&T) -> (BuildName, u64),
+    then: impl Fn(&T, &T) -> Ordering,
+) {
+    let mut seqs: BTreeMap<BuildName, u64> = BTreeMap::new();
+    for (name, seq) in builds.iter().map(&of) {
+        let latest = seqs.entry(name).or_default();
+        *latest = seq.max(*latest);
+    }
+    let ages = ages(&seqs);
+    builds.sort_by(|one, two| {
+        let (one_name, two_name) = (of(one).0, of(two).0);
+        ages[&two_name].cmp(&ages[&one_name]).then_with(|| then(one, two))
+    });
+}
+
+/// For each build how old it is among them: the newest has the highest number.
+fn ages(seqs: &BTreeMap<BuildName, u64>) -> HashMap<BuildName, usize> {
+    let mut series: HashMap<(Version, String), Vec<(&BuildName, u64)>> = HashMap::new();
+    for (name, seq) in seqs {
+        series.entry((name.version, name.build.series())).or_default().push((name, *seq));
+    }
+    let mut dated: Vec<(Version, u64, usize, &BuildName)> = Vec::with_capacity(seqs.len());
+    for ((version, _), mut builds) in series {
+        builds.sort_by(|(one, seq), (two, other)| one.age(*seq, two, *other).then(seq.cmp(other)));
+        let mut latest = 0;
+        for (place, (name, seq)) in builds.into_iter().enumerate() {
+            latest = seq.max(latest);
+            dated.push((version, latest, place, name));
+        }
+    }
+    dated.sort();
+    dated.into_iter().enumerate().map(|(age, (.., name))| (name.clone(), age)).collect()
 }
 
 /// A product at a build name, without its platform: `afw@17.0.1-b8466`.
@@ -340,7 +397,61 @@ mod tests {
         assert_eq!(build.to_string(), "afw@17.0.1-b8466");
     }
 
+    fn sorted(builds: &[(&str, u64)]) -> Vec<(String, u64)> {
+        let mut builds: Vec<(BuildName, u64)> =
+            builds.iter().map(|(id, seq)| (format!("1.0.0-{id}").parse().unwrap(), *seq)).collect();
+        newest_first(&mut builds, Clone::clone, |_, _| Ordering::Equal);
+        builds.into_iter().map(|(name, seq)| (name.build.to_string(), seq)).collect()
+    }
+
+    #[test]
+    fn numbers_decide_in_a_series_and_publication_between_series() {
+        let order = |builds: &[(&str, u64)]| -> Vec<String> {
+            sorted(builds).into_iter().map(|(id, _)| id).collect()
+        };
+        assert_eq!(order(&[("b9", 1), ("b10", 2), ("x1", 3)]), ["x1", "b10", "b9"]);
+        // By pairs this goes round: b10 over b9, b9 over x1, x1 over b10.
+        assert_eq!(order(&[("b10", 1), ("x1", 2), ("b9", 3)]), ["b10", "b9", "x1"]);
+        assert_eq!(order(&[("zz", 1), ("aa", 2)]), ["aa", "zz"]);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn newest_first_is_total_and_agrees_with_age_wherever_ages_do_not_go_round(
+            ids in proptest::collection::btree_set("[ab]?[1-9]?[ab]?[0-9]{0,2}", 1..7),
+            seed in proptest::prelude::any::<u64>(),
+        ) {
+            let mut ids: Vec<&str> =
+                ids.iter().map(String::as_str).filter(|id| id.parse::<BuildId>().is_ok()).collect();
+            ids.sort_by_key(|id| (seed ^ id.len() as u64).rotate_left(id.bytes().map(u32::from).sum()));
+            let builds: Vec<(&str, u64)> = ids.into_iter().zip(1..).collect();
+            let mut other_way_in = builds.clone();
+            other_way_in.reverse();
+
+            let newest = sorted(&builds);
+
+            proptest::prop_assert_eq!(&newest, &sorted(&other_way_in));
+            let name = |id: &str| format!("1.0.0-{id}").parse::<BuildName>().unwrap();
+            let in_order = |one: &(String, u64), two: &(String, u64)| {
+                name(&one.0).age(one.1, &name(&two.0), two.1) != Ordering::Less
+            };
+            let by_number = newest.iter().enumerate().all(|(at, one)| {
+                newest[at..].iter().all(|two| {
+                    name(&one.0).build.count(&name(&two.0).build) != Some(Ordering::Less)
+                })
+            });
+            proptest::prop_assert!(by_number, "{:?}", newest);
+            // Series that were published in their order: then every pair is as its ages say.
+            let each_in_order = builds.iter().all(|one| builds.iter().all(|two| {
+                let count = name(one.0).build.count(&name(two.0).build);
+                count.is_none_or(|count| count == Ordering::Equal || count == one.1.cmp(&two.1))
+            }));
+            if each_in_order {
+                let pairs = newest.windows(2).all(|pair| in_order(&pair[0], &pair[1]));
+                proptest::prop_assert!(pairs, "{:?}", newest);
+            }
+        }
+
         #[test]
         fn counting_is_an_order(one in "[a-c]?[1-9]?[ab]?[0-9]{1,3}", two in "[a-c]?[1-9]?[ab]?[0-9]{1,3}") {
             if let (Ok(one), Ok(two)) = (one.parse::<BuildId>(), two.parse::<BuildId>()) {

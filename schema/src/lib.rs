@@ -61,7 +61,7 @@ pub mod resolution;
 pub mod text;
 pub mod version;
 
-pub use build::{BuildId, BuildKey, BuildName, BuildRef};
+pub use build::{BuildId, BuildKey, BuildName, BuildRef, newest_first};
 pub use checksum::{Blake3, Checksum, Digest, Hasher, Sha256, Sums, TreeChecksum};
 pub use contents::{Entry, EntryKind, EntryPath};
 pub use difference::Difference;

@@ -93,6 +93,58 @@ pub enum Preferred {
     Distribution(DistributionChoice),
 }
 
+/// Why no builds meet some requirements: what is demanded of one product, and what is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Conflict {
+    /// The product where demands meet.
+    pub product: ProductName,
+    /// Whether there is any build of it at all.
+    pub is_known: bool,
+    /// Whether one of the demands is met by no build, whatever the others are.
+    pub unmet: bool,
+    /// What is demanded of it, and by whom.
+    pub demands: Vec<Demanded>,
+    /// Its builds that may be taken, the newest first.
+    pub there: Vec<BuildName>,
+    /// Its builds that a demand would take and that may not be taken, the newest first.
+    pub unfit: Vec<Unfitting>,
+}
+
+/// One demand on a product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Demanded {
+    /// Products from one that was asked for to the one that makes the demand; empty: it was asked
+    /// for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<ProductName>,
+    /// The builds that make it, all of the last product of the chain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<BuildName>,
+    /// Which versions will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<Requirement>,
+    /// The build that they were built against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_against: Option<BuildName>,
+    /// The very build that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildName>,
+}
+
+/// A build that may not be taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Unfitting {
+    /// Its name.
+    pub build: BuildName,
+    /// What it is for.
+    pub platform: Platform,
+    /// Why not, as a sentence without its subject: `was withdrawn: it crashes`.
+    pub reason: String,
+}
+
 /// A closure: builds, one for each product, in which every run dependency is met.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

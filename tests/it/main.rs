@@ -4,6 +4,7 @@
 
 mod architecture;
 mod blobs;
+mod canary;
 mod client;
 mod crash;
 mod differences;
@@ -13,11 +14,13 @@ mod hostile;
 mod identify;
 mod large;
 mod lists;
+mod metadata;
 mod products;
 mod promotions;
 mod publish;
 mod real;
 mod recovery;
+mod resolve;
 mod roles;
 mod round_trips;
 mod statements;

@@ -71,6 +71,9 @@ fn document(path: &str, subject: &Subject) -> Value {
             json!({"subject": subject.digest, "kind": "note", "reason": "x"})
         }
         "/api/v1/products/{product}" => json!({"name": "afw"}),
+        "/api/v1/resolve" => {
+            json!({"requirements": [{"product": "afw"}], "platform": "linux-x86_64"})
+        }
         "/api/v1/check" => json!({}),
         other => panic!("`{other}` takes a document that this test does not know"),
     }

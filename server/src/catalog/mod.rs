@@ -4,6 +4,7 @@
 //! promise is a sentence here and a test in `conformance.rs` that every engine runs. No bytes of
 //! archives are here, and no decision about who may do what.
 
+pub mod candidates;
 #[cfg(test)]
 mod conformance;
 pub mod journal;
@@ -25,6 +26,7 @@ use larder_schema::{
 
 use larder_schema::record::Published;
 
+pub use candidates::{Candidate, CandidateWork, Candidates};
 pub use journal::{Change, JournalEntry, JournalRow};
 pub use refusal::Refusal;
 pub use sqlite::Sqlite;
@@ -408,6 +410,8 @@ pub trait Catalog: Send + Sync + 'static {
     ) -> Result<Page<Dependant>, Error>;
     /// The builds with these keys, in their order; none where there is none.
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
+    /// Lets `work` read candidates from one state of the catalog, on a thread that may block.
+    async fn with_candidates(&self, work: CandidateWork) -> Result<(), Error>;
 
     /// Distributions whose name has `query` in it and is `name`, the last published first.
     async fn distributions(

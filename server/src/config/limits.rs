@@ -65,6 +65,17 @@ pub struct Limits {
     /// How long one reading question to the catalog may take.
     pub query_seconds: u64,
 
+    /// Requirements of one resolution, and distributions that it names.
+    pub resolve_requirements: usize,
+    /// Builds that one resolution looks at.
+    pub resolve_candidates: usize,
+    /// Steps of the solver for one resolution: the same question ends at the same step.
+    pub resolve_steps: u64,
+    /// How long one resolution may take where its steps are slow; at most `query_seconds` count.
+    pub resolve_seconds: u64,
+    /// Resolutions at once; each takes a processor, and one of the few connections that read.
+    pub resolve_at_once: usize,
+
     /// Connections at once, over all workers.
     pub connections: usize,
     /// How long the head of a request may take.
@@ -108,6 +119,11 @@ impl Default for Limits {
             page_items: 100,
             page_items_most: 1_000,
             query_seconds: 20,
+            resolve_requirements: 1_000,
+            resolve_candidates: 200_000,
+            resolve_steps: 100_000,
+            resolve_seconds: 10,
+            resolve_at_once: 2,
             connections: 4_096,
             header_seconds: 10,
             body_bytes_per_second: 1_024,
@@ -171,6 +187,11 @@ impl Limits {
             ("page_items", self.page_items as u64),
             ("page_items_most", self.page_items_most as u64),
             ("query_seconds", self.query_seconds),
+            ("resolve_requirements", self.resolve_requirements as u64),
+            ("resolve_candidates", self.resolve_candidates as u64),
+            ("resolve_steps", self.resolve_steps),
+            ("resolve_seconds", self.resolve_seconds),
+            ("resolve_at_once", self.resolve_at_once as u64),
             ("connections", self.connections as u64),
             ("header_seconds", self.header_seconds),
             ("body_grace_seconds", self.body_grace_seconds),

@@ -12,6 +12,7 @@ pub mod lookup;
 pub mod products;
 pub mod promote;
 pub mod publish;
+pub mod resolve;
 pub mod statements;
 pub mod tokens;
 pub mod upload;
@@ -58,6 +59,8 @@ struct Inner {
     metrics: Metrics,
     uploads: upload::Uploads,
     control: String,
+    /// How many questions may be resolved at once.
+    resolving: tokio::sync::Semaphore,
     /// Held while journal entries go to the blob store, so that one flush serves all who wait.
     journal: tokio::sync::Mutex<()>,
     /// Dropped with the last holder, and last: the catalog is closed by then.
@@ -81,10 +84,21 @@ impl Registry {
     pub fn new(parts: Parts) -> Self {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
+        let resolving = tokio::sync::Semaphore::new(config.limits.resolve_at_once);
         let journal = tokio::sync::Mutex::new(());
         let closing = tokio::sync::watch::Sender::new(());
-        let inner =
-            Inner { catalog, blobs, clock, config, metrics, uploads, control, journal, closing };
+        let inner = Inner {
+            catalog,
+            blobs,
+            clock,
+            config,
+            metrics,
+            uploads,
+            control,
+            resolving,
+            journal,
+            closing,
+        };
         Self { inner: Arc::new(inner) }
     }
 

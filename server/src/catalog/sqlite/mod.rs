@@ -4,6 +4,7 @@
 //! survives a power cut. All work happens on the blocking pool. Only this engine opens the files.
 
 mod archives;
+mod candidates;
 mod check;
 mod column;
 mod dependants;
@@ -38,9 +39,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
 use super::{
-    Act, BeginUpload, BuildFilter, Catalog, DistributionSelector, Error, Holders, JournalEntry,
-    JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StoredArchive, StoredBuild,
-    StoredToken, Subject, TagChange, Upload, UploadQuota,
+    Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
+    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StoredArchive,
+    StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
 };
 
 /// How many connections read at once.
@@ -431,6 +432,14 @@ impl Catalog for Sqlite {
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
         let keys = keys.to_vec();
         self.read(move |db| keys.iter().map(|key| lookup::by_key(db, key)).collect()).await
+    }
+
+    async fn with_candidates(&self, work: CandidateWork) -> Result<(), Error> {
+        self.read(move |db| {
+            work(&candidates::Snapshot(db));
+            Ok(())
+        })
+        .await
     }
 
     async fn distributions(

@@ -3,6 +3,7 @@
 mod builds;
 mod distributions;
 mod products;
+mod resolve;
 mod statements;
 mod tags;
 
@@ -16,6 +17,7 @@ pub(super) fn routes() -> Vec<Route> {
         builds::routes(),
         products::routes(),
         distributions::routes(),
+        resolve::routes(),
         tags::routes(),
         statements::routes(),
     ];

@@ -9,6 +9,7 @@ use crate::registry::distribute::DistributionError;
 use crate::registry::lookup::LookupError;
 use crate::registry::promote::PromotionFault;
 use crate::registry::publish::PublishError;
+use crate::registry::resolve::ResolveError;
 use crate::registry::statements::ReplacementFault;
 
 impl From<LookupError> for ApiError {
@@ -117,6 +118,28 @@ impl From<PublishError> for ApiError {
                 }
             }
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
+        }
+    }
+}
+
+impl From<ResolveError> for ApiError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Denied(denied) => denied.into(),
+            ResolveError::Distribution(error) => error.into(),
+            ResolveError::Catalog(error) => error.into(),
+            ResolveError::NoVersion { .. } => Self::told(ProblemKind::Malformed, &error),
+            ResolveError::TooMany { most, .. } => {
+                Self::told(ProblemKind::TooLarge, &error).with("limit", most)
+            }
+            ResolveError::NoAnswer(ref none) => {
+                let conflicts = none.conflicts.clone();
+                Self::told(ProblemKind::NoAnswer, &error).with("conflicts", conflicts)
+            }
+            ResolveError::Limit(limit) => {
+                Self::told(ProblemKind::Unavailable, &error).with("limit", limit.name())
+            }
+            ResolveError::Gone => Self::told(ProblemKind::Unavailable, &error),
         }
     }
 }

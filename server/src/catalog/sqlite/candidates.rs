@@ -1,0 +1,140 @@
+//! What a resolution reads.
+
+use std::collections::BTreeMap;
+
+use larder_schema::record::{Abi, Dependency, DependencyKind};
+use larder_schema::{BuildKey, BuildName, Need, Platform, ProductName, Role, Stage, Version};
+use rusqlite::{Connection, Row, params};
+use serde::Deserialize;
+
+use super::column::{self, signed};
+use super::{lookup, statements};
+use crate::catalog::candidates::{Candidate, Candidates};
+use crate::catalog::{Error, StoredBuild};
+
+/// One state of the catalog.
+pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
+
+/// A candidate; the statement that withdrew it is found through `statements_subject`.
+const CANDIDATE: &str = "SELECT major || '.' || minor || '.' || patch || '-' || build, seq, \
+     platform, test, record, (SELECT said FROM statements WHERE subject = builds.digest \
+     AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) FROM builds \
+     WHERE product = (SELECT id FROM products WHERE name = ?1)";
+
+/// The few fields of a record that decide; the others are passed over.
+#[derive(Deserialize)]
+struct Facts {
+    #[serde(default)]
+    role: Role,
+    #[serde(default)]
+    abi: Abi,
+    #[serde(default)]
+    needs: BTreeMap<String, Need>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    let Facts { role, abi, needs, mut dependencies } = column::json(row, 4)?;
+    dependencies.retain(|dependency| dependency.kind == DependencyKind::Run);
+    Ok(Candidate {
+        name: column::parsed(row, 0)?,
+        seq: column::number(row, 1)?,
+        platform: column::parsed(row, 2)?,
+        role,
+        abi,
+        needs,
+        test: row.get(3)?,
+        run: dependencies,
+        withdrawn: statements::withdrawal(row, 5)?,
+    })
+}
+
+/// The platforms that fit: two by name, and the variants between two texts.
+fn fitting(asked: Option<&Platform>) -> [String; 4] {
+    match asked {
+        // Every platform lies between these.
+        None => ["any".to_owned(), "any".to_owned(), String::new(), "~".to_owned()],
+        Some(asked) => {
+            let bare = asked.without_variant();
+            // `.` follows `-` in ASCII, so these are the texts that begin with `bare-`.
+            let variants = if *asked == bare && bare != Platform::Any {
+                [format!("{bare}-"), format!("{bare}.")]
+            } else {
+                [String::new(), String::new()]
+            };
+            let [low, high] = variants;
+            [asked.to_string(), bare.to_string(), low, high]
+        }
+    }
+}
+
+impl Candidates for Snapshot<'_> {
+    /// Read backwards through the index that makes keys unique, and no further than is asked for.
+    fn newest(
+        &self,
+        product: &ProductName,
+        asked: Option<&Platform>,
+        below: Option<Version>,
+        at_least: usize,
+    ) -> Result<Vec<Candidate>, Error> {
+        let sql = format!(
+            "{CANDIDATE} AND (major, minor, patch) < (?2, ?3, ?4) AND (platform IN ('any', ?5, ?6) \
+             OR platform >= ?7 AND platform < ?8) ORDER BY major DESC, minor DESC, patch DESC"
+        );
+        let below = below.map_or([i64::MAX; 3], |version| {
+            [signed(version.major), signed(version.minor), signed(version.patch)]
+        });
+        let [own, bare, low, high] = fitting(asked);
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let key = params![product.as_str(), below[0], below[1], below[2], own, bare, low, high];
+        let mut rows = statement.query(key)?;
+        let mut found: Vec<Candidate> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: BuildName = column::parsed(row, 0)?;
+            let version = found.last().map(|last| last.name.version);
+            if found.len() >= at_least && version != Some(name.version) {
+                break;
+            }
+            found.push(candidate(row)?);
+        }
+        Ok(found)
+    }
+
+    fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {
+        let sql = format!(
+            "{CANDIDATE} AND major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 \
+             ORDER BY platform"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let BuildName { version, build } = name;
+        let key = params![
+            product.as_str(),
+            signed(version.major),
+            signed(version.minor),
+            signed(version.patch),
+            build.as_str()
+        ];
+        let rows = statement.query_map(key, candidate)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Served by the key of `distribution_builds`.
+    fn listed_by(&self, seq: u64, at_least: Stage) -> Result<Vec<ProductName>, Error> {
+        let all = [Stage::Test, Stage::Nightly, Stage::Weekly, Stage::Candidate, Stage::Release];
+        let stages: Vec<Stage> = all.into_iter().filter(|stage| *stage >= at_least).collect();
+        let stages = serde_json::to_string(&stages).map_err(|error| Error::Engine(error.into()))?;
+        let mut statement = self.0.prepare_cached(
+            "SELECT DISTINCT name FROM distribution_builds JOIN distributions \
+             ON seq = distribution WHERE distribution_builds.build = ?1 AND instr(?2, stage) > 0 \
+             ORDER BY name",
+        )?;
+        let rows =
+            statement.query_map(params![signed(seq), stages], |row| column::parsed(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn whole(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
+        keys.iter().map(|key| lookup::by_key(self.0, key)).collect()
+    }
+}

@@ -1,0 +1,215 @@
+//! Why there is no answer, in words and for programs.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+
+use larder_schema::resolution::{Conflict, Demanded, Unfitting};
+use larder_schema::{BuildName, ProductName};
+
+use super::Stop;
+use super::pool::{Asks, CandidateAt, Demand, Pool, ProductAt};
+use super::solver::Need;
+use super::terms::Unfit;
+use super::words;
+use crate::catalog::candidates::{Candidate, sort};
+
+/// How many products are told where demands meet.
+const MOST_PRODUCTS: usize = 5;
+/// How many builds that may not be taken are looked at.
+const MOST_BUILDS: usize = 200;
+
+/// Why nothing meets what was asked for.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct NoAnswer {
+    /// For people: the first line says it all.
+    pub detail: String,
+    /// For programs.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Tells why these needs exclude each other.
+pub(super) fn explain(pool: &Pool<'_>, needs: &[Need]) -> Result<NoAnswer, Stop> {
+    let chains = chains(pool, needs);
+    let mut conflicts = Vec::new();
+    for product in meeting(pool, needs) {
+        conflicts.push(conflict(pool, product, needs, &chains)?);
+    }
+    conflicts.sort_by(|one, two| one.product.cmp(&two.product));
+    let more = conflicts.len().saturating_sub(MOST_PRODUCTS);
+    conflicts.truncate(MOST_PRODUCTS);
+    let detail = words::detail(&conflicts, &pool.terms.platform, more);
+    Ok(NoAnswer { detail, conflicts })
+}
+
+/// The products whose demands nothing meets together.
+fn meeting(pool: &Pool<'_>, needs: &[Need]) -> Vec<ProductAt> {
+    let mut by_product: BTreeMap<ProductAt, Vec<&Need>> = BTreeMap::new();
+    for need in needs {
+        by_product.entry(need.demand.product).or_default().push(need);
+    }
+    let fails: Vec<ProductAt> = by_product
+        .iter()
+        .filter(|(_, needs)| {
+            let met: Vec<_> = needs.iter().map(|need| met(pool, &need.demand)).collect();
+            met.iter().any(BTreeSet::is_empty) || some_two_exclude_each_other(pool, needs, &met)
+        })
+        .map(|(product, _)| *product)
+        .collect();
+    if !fails.is_empty() {
+        return fails;
+    }
+    // No two demands alone exclude each other: then it is where several meet.
+    let several = by_product.iter().filter(|(_, needs)| needs.len() > 1);
+    let several: Vec<ProductAt> = several.map(|(product, _)| *product).collect();
+    if several.is_empty() { by_product.into_keys().collect() } else { several }
+}
+
+fn met(pool: &Pool<'_>, demand: &Demand) -> BTreeSet<CandidateAt> {
+    let admits = |at: &CandidateAt| demand.admits(*at, &pool.candidate(*at));
+    pool.candidates(demand.product).into_iter().filter(admits).collect()
+}
+
+/// Whether two needs that can be there at once are met by no one build.
+fn some_two_exclude_each_other(
+    pool: &Pool<'_>,
+    needs: &[&Need],
+    met: &[BTreeSet<CandidateAt>],
+) -> bool {
+    let apart = |one: &Need, two: &Need| match (one.by, two.by) {
+        (Some(one), Some(two)) => one == two || pool.product_of(one) != pool.product_of(two),
+        _ => true,
+    };
+    (0..needs.len()).any(|one| {
+        (one + 1..needs.len())
+            .any(|two| apart(needs[one], needs[two]) && met[one].is_disjoint(&met[two]))
+    })
+}
+
+/// For each product how one comes to it from what was asked for.
+fn chains(pool: &Pool<'_>, needs: &[Need]) -> BTreeMap<ProductAt, Vec<ProductName>> {
+    let mut chains: BTreeMap<ProductAt, Vec<ProductName>> = BTreeMap::new();
+    let asked = needs.iter().filter(|need| need.by.is_none());
+    let mut open: VecDeque<ProductAt> = VecDeque::new();
+    for need in asked {
+        let product = need.demand.product;
+        if chains.insert(product, vec![pool.name(product)]).is_none() {
+            open.push_back(product);
+        }
+    }
+    while let Some(from) = open.pop_front() {
+        let made_here =
+            needs.iter().filter(|need| need.by.is_some_and(|by| pool.product_of(by) == from));
+        let next: BTreeSet<(ProductName, ProductAt)> =
+            made_here.map(|need| (pool.name(need.demand.product), need.demand.product)).collect();
+        for (name, product) in next {
+            if !chains.contains_key(&product) {
+                let mut chain = chains[&from].clone();
+                chain.push(name);
+                chains.insert(product, chain);
+                open.push_back(product);
+            }
+        }
+    }
+    chains
+}
+
+fn conflict(
+    pool: &Pool<'_>,
+    product: ProductAt,
+    needs: &[Need],
+    chains: &BTreeMap<ProductAt, Vec<ProductName>>,
+) -> Result<Conflict, Stop> {
+    let name = pool.name(product);
+    let of_product: Vec<&Need> =
+        needs.iter().filter(|need| need.demand.product == product).collect();
+    let there: Vec<BuildName> =
+        pool.candidates(product).into_iter().map(|at| pool.candidate(at).name.clone()).collect();
+    let all = everything(pool, &name, &of_product)?;
+    let mut unfit = Vec::new();
+    for candidate in &all {
+        if let Some(reason) = reason(pool, &name, candidate, &of_product)? {
+            unfit.push(Unfitting {
+                build: candidate.name.clone(),
+                platform: candidate.platform.clone(),
+                reason,
+            });
+        }
+    }
+    let unmet = of_product.iter().any(|need| met(pool, &need.demand).is_empty());
+    let mut seen = HashSet::new();
+    Ok(Conflict {
+        demands: demanded(pool, &of_product, chains),
+        is_known: !all.is_empty(),
+        unmet,
+        there: there.into_iter().filter(|build| seen.insert(build.clone())).collect(),
+        unfit,
+        product: name,
+    })
+}
+
+/// Builds of a product for all platforms, the newest first, and those that were asked for by name.
+fn everything(
+    pool: &Pool<'_>,
+    name: &ProductName,
+    needs: &[&Need],
+) -> Result<Vec<Candidate>, Stop> {
+    let mut all = pool.source().newest(name, None, None, MOST_BUILDS)?;
+    all.truncate(MOST_BUILDS);
+    for need in needs {
+        if let Asks::For { build: Some(build), .. } = &need.demand.asks
+            && !all.iter().any(|candidate| candidate.name == *build)
+        {
+            all.extend(pool.source().named(name, build)?);
+        }
+    }
+    sort(&mut all, &pool.terms.platform);
+    Ok(all)
+}
+
+/// Why a build that a demand would have taken may not be taken.
+fn reason(
+    pool: &Pool<'_>,
+    name: &ProductName,
+    candidate: &Candidate,
+    needs: &[&Need],
+) -> Result<Option<String>, Stop> {
+    // No place in the pool is asked for here, but versions and names.
+    if !needs.iter().any(|need| need.demand.admits(CandidateAt::MAX, candidate)) {
+        return Ok(words::other_abi(candidate, needs.iter().map(|need| &need.demand.asks)));
+    }
+    let unfit = match (pool.terms.unfit(name, candidate), pool.terms.stage) {
+        (None, Some(stage)) if !pool.has_stage(name, candidate)? => Some(Unfit::Stage(stage)),
+        (unfit, _) => unfit,
+    };
+    Ok(unfit.map(|unfit| words::unfit(name, &unfit)))
+}
+
+/// The demands on a product: who makes them, and how one comes there.
+fn demanded(
+    pool: &Pool<'_>,
+    needs: &[&Need],
+    chains: &BTreeMap<ProductAt, Vec<ProductName>>,
+) -> Vec<Demanded> {
+    let mut needs = needs.to_vec();
+    needs.sort_by_key(|need| {
+        let by = need.by?;
+        pool.candidates(pool.product_of(by)).into_iter().position(|at| at == by)
+    });
+    let mut demands: BTreeMap<(Vec<ProductName>, String), Demanded> = BTreeMap::new();
+    for need in needs {
+        let Asks::For { requirement, against, build } = &need.demand.asks else { continue };
+        let chain = need.by.and_then(|by| chains.get(&pool.product_of(by))).cloned();
+        let chain = chain.unwrap_or_default();
+        let key = (chain.clone(), format!("{requirement:?} {against:?} {build:?}"));
+        let demanded = demands.entry(key).or_insert_with(|| Demanded {
+            chain,
+            by: Vec::new(),
+            requirement: requirement.clone(),
+            built_against: against.clone(),
+            build: build.clone(),
+        });
+        demanded.by.extend(need.by.map(|by| pool.candidate(by).name.clone()));
+        demanded.by.dedup();
+    }
+    demands.into_values().collect()
+}

@@ -1,0 +1,276 @@
+//! Catalogs in memory, and random ones of them.
+
+use std::collections::BTreeMap;
+
+use larder_schema::api::Withdrawal;
+use larder_schema::record::{Abi, BuiltAgainst};
+use larder_schema::{
+    BuildKey, BuildName, Context, Dependency, DependencyKind, Platform, ProductName, Role, Stage,
+    Text, Version, Wanted,
+};
+
+use crate::catalog::candidates::{Candidate, Candidates};
+use crate::catalog::{Error, StoredBuild};
+use crate::registry::resolve::terms::{Listing, Preference, Terms};
+
+/// Numbers that only depend on their seed (splitmix64).
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+
+    fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(super) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
+
+/// A catalog in memory.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) builds: Vec<(ProductName, Candidate)>,
+    /// By number of publication, the stage of the distribution that lists it.
+    pub(super) stages: BTreeMap<u64, Stage>,
+}
+
+const PRODUCTS: [&str; 5] = ["a", "b", "c", "d", "e"];
+const PLATFORMS: [&str; 6] =
+    ["linux-x86_64", "linux-x86_64", "linux-x86_64-v1", "linux-x86_64-v2", "any", "macos-aarch64"];
+const REQUIREMENTS: [&str; 8] =
+    ["*", "*", "*", "^1.0", "^2.0", ">=1.1, <3", "=1.0.0 || =2.0.0", "<1.1 || >2"];
+
+impl Memory {
+    pub(super) fn add(
+        &mut self,
+        product: &str,
+        name: &BuildName,
+        platform: &str,
+        needs: &[(&str, &str)],
+    ) -> &mut Candidate {
+        let run = needs.iter().map(|(product, requirement)| Dependency {
+            product: product.parse().unwrap(),
+            requirement: requirement.parse().unwrap(),
+            kind: DependencyKind::Run,
+            built_against: None,
+            extra: BTreeMap::new(),
+        });
+        let candidate = Candidate {
+            name: name.clone(),
+            seq: self.builds.len() as u64 + 1,
+            platform: platform.parse().unwrap(),
+            role: Role::Runtime,
+            abi: Abi::Semver,
+            needs: BTreeMap::new(),
+            test: false,
+            run: run.collect(),
+            withdrawn: None,
+        };
+        self.builds.push((product.parse().unwrap(), candidate));
+        &mut self.builds.last_mut().unwrap().1
+    }
+
+    /// At most five products with at most a handful of builds each.
+    pub(super) fn random(random: &mut Random) -> Self {
+        let mut memory = Self::default();
+        let products = 2 + random.below(4);
+        for _ in 0..2 * products + random.below(3 * products) {
+            let product = PRODUCTS[random.below(products)];
+            let version = ["1.0.0", "1.1.0", "2.0.0", "2.1.0"][random.below(4)];
+            let id = ["b1", "b2", "b10", "x1", "zz"][random.below(5)];
+            let name: BuildName = format!("{version}-{id}").parse().unwrap();
+            let platform = *random.one(&PLATFORMS);
+            let is_there = memory.builds.iter().any(|(known, candidate)| {
+                known.as_str() == product
+                    && candidate.name == name
+                    && candidate.platform.to_string() == platform
+            });
+            if is_there {
+                continue;
+            }
+            let needs: Vec<(&str, &str)> = (0..random.below(3))
+                .map(|_| (PRODUCTS[random.below(products)], *random.one(&REQUIREMENTS)))
+                .collect();
+            memory.add(product, &name, platform, &needs);
+            memory.vary_last(random);
+        }
+        memory
+    }
+
+    fn vary_last(&mut self, random: &mut Random) {
+        let names: Vec<(ProductName, BuildName)> = self
+            .builds
+            .iter()
+            .map(|(product, candidate)| (product.clone(), candidate.name.clone()))
+            .collect();
+        let (_, last) = self.builds.last_mut().unwrap();
+        last.test = random.once_in(10);
+        if random.once_in(6) {
+            last.abi = Abi::Exact;
+        }
+        if random.once_in(10) {
+            last.role = *random.one(&[Role::Build, Role::Debug, Role::Doc]);
+        }
+        if random.once_in(12) {
+            let reason = "it crashes".parse::<Text>().unwrap();
+            last.withdrawn = Some(Withdrawal { reason, replaced_by: None });
+        }
+        if random.once_in(6) {
+            let need = *random.one(&["3.11.*", ">=3.12"]);
+            last.needs.insert("python".to_owned(), need.parse().unwrap());
+        }
+        for needed in &mut last.run {
+            let of: Vec<&BuildName> = names
+                .iter()
+                .filter(|(product, _)| *product == needed.product)
+                .map(|(_, name)| name)
+                .collect();
+            if !of.is_empty() && random.once_in(2) {
+                let build = (*random.one(&of)).clone();
+                needed.built_against =
+                    Some(BuiltAgainst { build, archive: None, extra: BTreeMap::new() });
+            }
+        }
+        let seq = last.seq;
+        if random.once_in(2) {
+            self.stages.insert(seq, *random.one(&[Stage::Test, Stage::Weekly, Stage::Release]));
+        }
+    }
+
+    /// The same catalog, found in another order.
+    pub(super) fn shuffled(&self, random: &mut Random) -> Self {
+        let mut builds = self.builds.clone();
+        for place in (1..builds.len()).rev() {
+            builds.swap(place, random.below(place + 1));
+        }
+        Self { builds, stages: self.stages.clone() }
+    }
+
+    fn of(&self, product: &ProductName) -> Vec<Candidate> {
+        let of = self.builds.iter().filter(|(known, _)| known == product);
+        of.map(|(_, candidate)| candidate.clone()).collect()
+    }
+}
+
+impl Candidates for Memory {
+    fn newest(
+        &self,
+        product: &ProductName,
+        asked: Option<&Platform>,
+        below: Option<Version>,
+        at_least: usize,
+    ) -> Result<Vec<Candidate>, Error> {
+        let mut all = self.of(product);
+        all.retain(|candidate| {
+            below.is_none_or(|below| candidate.name.version < below)
+                && asked.is_none_or(|asked| candidate.platform.fits(asked))
+        });
+        all.sort_by_key(|candidate| std::cmp::Reverse(candidate.name.version));
+        let last = all.get(at_least.saturating_sub(1)).map(|last| last.name.version);
+        all.retain(|candidate| last.is_none_or(|last| candidate.name.version >= last));
+        Ok(all)
+    }
+
+    fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {
+        let mut all = self.of(product);
+        all.retain(|candidate| candidate.name == *name);
+        Ok(all)
+    }
+
+    fn listed_by(&self, seq: u64, at_least: Stage) -> Result<Vec<ProductName>, Error> {
+        let stage = self.stages.get(&seq).filter(|stage| **stage >= at_least);
+        Ok(stage.map(|_| "weekly".parse().unwrap()).into_iter().collect())
+    }
+
+    fn whole(&self, _: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
+        unreachable!("the solver asks for no whole builds")
+    }
+}
+
+/// A question for some products and nothing else.
+pub(super) fn asked(wanted: &[(&str, &str)]) -> Terms {
+    let wanted = wanted.iter().map(|(product, requirement)| Wanted {
+        product: product.parse().unwrap(),
+        requirement: Some(requirement.parse().unwrap()),
+        build: None,
+    });
+    Terms {
+        wanted: wanted.collect(),
+        platform: "linux-x86_64".parse().unwrap(),
+        host: BTreeMap::new(),
+        context: None,
+        stage: None,
+        limit: None,
+        with: Vec::new(),
+        prefer: Vec::new(),
+        test: false,
+    }
+}
+
+/// A random question to a catalog.
+pub(super) fn terms(random: &mut Random, memory: &Memory) -> Terms {
+    let wanted: Vec<(&str, &str)> = (0..1 + random.below(3))
+        .map(|_| (random.one(&memory.builds).0.as_str(), *random.one(&REQUIREMENTS)))
+        .collect();
+    let mut terms = asked(&wanted);
+    if random.once_in(8) {
+        let (product, candidate) = random.one(&memory.builds);
+        terms.wanted.push(Wanted {
+            product: product.clone(),
+            requirement: None,
+            build: Some(candidate.name.clone()),
+        });
+    }
+    if random.once_in(4) {
+        terms.platform = random.one(&["linux-x86_64-v1", "any"]).parse().unwrap();
+    }
+    match random.below(4) {
+        0 => drop(terms.host.insert("python".to_owned(), Some("3.11.4".parse().unwrap()))),
+        1 => drop(terms.host.insert("python".to_owned(), None)),
+        _ => {}
+    }
+    if random.once_in(3) {
+        terms.context = Some(*random.one(&[Context::Operations, Context::Development]));
+    }
+    if random.once_in(8) {
+        terms.stage = Some(*random.one(&[Stage::Test, Stage::Weekly, Stage::Release]));
+    }
+    if random.once_in(8) {
+        terms.limit = Some(listing(random, memory, "limit"));
+    }
+    for _ in 0..random.below(6).saturating_sub(3) {
+        terms.with.push(listing(random, memory, "with"));
+    }
+    for _ in 0..random.below(8).saturating_sub(4) {
+        let (product, candidate) = random.one(&memory.builds);
+        let platform = random.once_in(2).then(|| candidate.platform.clone());
+        terms.prefer.push(Preference {
+            product: product.clone(),
+            build: candidate.name.clone(),
+            platform,
+        });
+    }
+    terms.test = random.once_in(5);
+    terms
+}
+
+fn listing(random: &mut Random, memory: &Memory, title: &str) -> Listing {
+    let mut builds = BTreeMap::new();
+    for _ in 0..1 + random.below(5) {
+        let (product, candidate) = random.one(&memory.builds);
+        builds.insert(product.clone(), (candidate.name.clone(), candidate.platform.clone()));
+    }
+    Listing { title: title.to_owned(), builds }
+}
