@@ -48,3 +48,46 @@ const UNNAMED_FILES: &str = "SELECT count(*) FROM \
      JOIN entries ON entries.archive = named.archive WHERE kind <> 3 AND NOT EXISTS \
      (SELECT 1 FROM product_files WHERE product_files.product = named.product AND name = \
      substr(path, length(rtrim(path, replace(path, '/', ''))) + 1))";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::sqlite::migrate;
+
+    #[test]
+    fn what_cannot_be_found_is_a_fault() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate::migrate(&mut db).unwrap();
+        let record = r#"{"dependencies": [{"product": "log", "requirement": "^1"},
+            {"product": "pytest", "requirement": "*", "kind": "test"}]}"#;
+        db.execute_batch(&format!(
+            "INSERT INTO products (id, name, skeleton, builds) VALUES (1, 'afw', 'afw', 1);
+             INSERT INTO archives (id, sha256, blake3, size, format, key, tree, unpacked)
+                 VALUES (1, x'00', x'00', 1, 'tar', 'k', x'00', 1);
+             INSERT INTO entries (archive, path, kind) VALUES (1, 'lib', 3), (1, 'lib/lib/l', 2);
+             INSERT INTO builds VALUES (1, 1, 1, 0, 0, 'b1', 'any', 1, NULL, NULL, 0,
+                 '{record}', x'00', '2026-11-23T06:00:00Z', 'ci');"
+        ))
+        .unwrap();
+
+        let faults = |db: &Connection| -> Vec<String> {
+            check(db).unwrap().into_iter().map(|fault| fault.fault).collect()
+        };
+
+        assert_eq!(
+            faults(&db),
+            [
+                "1 run dependencies cannot be looked up from the other side",
+                "1 files of products are not found by their names"
+            ]
+        );
+        db.execute_batch(
+            "INSERT INTO dependants VALUES ('log', 1, '^1', NULL, NULL);
+             INSERT INTO product_files VALUES ('l', 1);",
+        )
+        .unwrap();
+        assert!(faults(&db).is_empty());
+        db.execute_batch("INSERT INTO dependants VALUES ('pytest', 1, '*', NULL, NULL);").unwrap();
+        assert_eq!(faults(&db).len(), 1);
+    }
+}

@@ -1,6 +1,6 @@
 //! Products: made by the first build or by a document, found by all that is known of them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use larder_schema::api::{Matched, MatchedBy, Page, ProductAnswer, ProductSummary};
 use larder_schema::record::Extra;
@@ -139,7 +139,8 @@ fn name_files(db: &Connection, product: i64, archive: &Sha256, seq: u64) -> Resu
     if is_known {
         return Ok(());
     }
-    let mut names = HashSet::new();
+    // In order, so that what is written lies together.
+    let mut names = BTreeSet::new();
     let mut paths =
         db.prepare_cached("SELECT path FROM entries WHERE archive = ?1 AND kind <> 3")?;
     let mut rows = paths.query([archive])?;

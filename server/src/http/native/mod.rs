@@ -17,6 +17,7 @@ pub(super) fn routes() -> Vec<Route> {
         builds::routes(),
         products::routes(),
         distributions::routes(),
+        resolve::routes(),
         tags::routes(),
         statements::routes(),
         resolve::routes(),
