@@ -35,6 +35,9 @@ pub struct Global {
     /// Print no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Believe a server that went back behind what it said before, and remember what it says now
+    #[arg(long, global = true)]
+    pub accept_rollback: bool,
     /// The settings file [default: larder/config.toml in the user's configuration folder]
     #[arg(long, env = "LARDER_CONFIG", global = true, value_name = "FILE", hide = true)]
     pub config: Option<PathBuf>,
@@ -54,26 +57,47 @@ pub enum Command {
     Import(commands::import::ImportArgs),
     /// Make or change an environment: all or nothing
     Install(commands::install::InstallArgs),
+    /// Bring an environment to what is newest now: all or nothing
+    Update(commands::update::UpdateArgs),
+    /// Take something out of an environment
+    Remove(commands::remove::RemoveArgs),
     /// Say which packages an environment has
     List(commands::list::ListArgs),
     /// Say where an environment came from and how it stands
     Status(commands::status::StatusArgs),
+    /// Say who changed an environment, when, and why
+    History(commands::history::HistoryArgs),
+    /// Make an earlier generation of an environment the current one
+    Rollback(commands::rollback::RollbackArgs),
     /// Compare an environment, byte by byte, with what was installed
     Verify(commands::verify::VerifyArgs),
     /// Run a command inside an environment
     Run(commands::run::RunArgs),
     /// Print shell code that puts the shell inside an environment
     Activate(commands::activate::ActivateArgs),
+    /// Hold the generation whose file is standard input, for a shell that `activate` has set up
+    #[command(hide = true)]
+    Hold,
     /// Say what a file, a folder, an environment or a checksum is
     Identify(commands::identify::IdentifyArgs),
-    /// Show a product or a build
+    /// Show a product, builds or one build
     Show(commands::show::ShowArgs),
+    /// Say which builds meet requirements, or why none do
+    Resolve(commands::resolve::ResolveArgs),
+    /// Write down exactly what an install would install
+    Lock(commands::lock::LockArgs),
     /// Search for products
     Search(commands::search::SearchArgs),
     /// List, show, compare and publish distributions
     Dist(commands::dist::DistArgs),
     /// Move and list tags
     Tag(commands::tag::TagArgs),
+    /// Say that a build or a distribution must not be used for anything new
+    Withdraw(commands::withdraw::WithdrawArgs),
+    /// Say something else about a build or a distribution
+    Note(commands::withdraw::NoteArgs),
+    /// Declare and approve products
+    Product(commands::product::ProductArgs),
     /// Look after the store
     Store(commands::store::StoreArgs),
     /// Keep server and token in the settings

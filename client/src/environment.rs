@@ -5,24 +5,28 @@
 //!   .larder                 the mark: without it a folder that holds something is left alone
 //!   .lock                   held by who changes it
 //!   current → generations/2 switched by one rename
+//!   history.jsonl           every switch: who, when, by which command, from where to where
 //!   generations/2/
 //!     packages/<product> →  the tree in the store
 //!     bin/                  launchers
 //!     lock.json             all that it is made from
-//!     history.json          who made it, when, by which command
+//!     made.json             who made it, when, by which command
+//!     in-use                locked by who runs in it, so that it is not dropped
 //!     pycache/              Python's bytecode, which must not be in the trees
 //! ```
 
 mod error;
 mod generation;
+mod history;
+mod in_use;
 mod launcher;
 mod shell;
+mod switch;
 mod variables;
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use larder_schema::TreeChecksum;
@@ -30,11 +34,13 @@ use larder_schema::TreeChecksum;
 pub use error::Error;
 pub(crate) use generation::write_launcher;
 pub use generation::{Generation, Made};
+pub use history::{Deed, Switch, Told};
+pub use in_use::{Dropped, hold_standard_input};
 pub use launcher::launcher;
 pub use shell::Shell;
+pub use switch::Leads;
 pub use variables::{Change, Setting, can_be_listed, settings};
 
-use crate::durable::sync_folder;
 use crate::kernel_lock::{Held, Mode};
 use crate::lock::Lock;
 
@@ -42,17 +48,6 @@ use crate::lock::Lock;
 #[derive(Clone, Debug)]
 pub struct Environment {
     root: PathBuf,
-}
-
-/// Where `current` leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leads {
-    /// There is none: nothing was installed yet.
-    Nowhere,
-    /// To this generation.
-    To(u64),
-    /// Where larder never led it.
-    Astray,
 }
 
 /// The right to change an environment.
@@ -134,21 +129,6 @@ impl Environment {
         self.root.join("generations").join(number.to_string())
     }
 
-    /// Where `current` leads.
-    pub fn leads(&self) -> Leads {
-        let target = match fs::read_link(self.root.join("current")) {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Leads::Nowhere,
-            Err(_) => return Leads::Astray,
-        };
-        // What leads there by another way is not ours either: `switch` writes one spelling.
-        let number = target.to_str().and_then(|to| number(to.strip_prefix("generations/")?));
-        match number {
-            Some(number) if self.generation_folder(number).is_dir() => Leads::To(number),
-            _ => Leads::Astray,
-        }
-    }
-
     /// The current generation.
     pub fn current(&self) -> Result<Generation, Error> {
         match self.leads() {
@@ -158,10 +138,12 @@ impl Environment {
         }
     }
 
-    /// The newest generation whose lock can be read.
-    pub fn newest(&self) -> Result<Option<Generation>, Error> {
-        let numbers = self.generations()?;
-        Ok(numbers.into_iter().rev().find_map(|number| self.generation(number).ok()))
+    /// The generation that was current last, as far as its lock can be read; else the newest.
+    pub fn latest(&self) -> Result<Option<Generation>, Error> {
+        let told = self.history()?.into_iter().rev().filter(|told| told.done);
+        let numbers = told.map(|told| told.switch.to).take(1);
+        let mut numbers = numbers.chain(self.generations()?.into_iter().rev());
+        Ok(numbers.find_map(|number| self.generation(number).ok()))
     }
 
     /// One generation, with its lock.
@@ -210,34 +192,43 @@ impl Environment {
         made: Made,
         tree: impl Fn(&TreeChecksum) -> PathBuf,
     ) -> Result<Generation, Error> {
-        let number = self.generations()?.last().map_or(1, |last| last + 1);
+        let number = self.next_number()?;
+        let folder = self.generation_folder(number);
+        self.write(&folder, &lock, &made, tree)?;
+        Ok(Generation { number, folder, lock })
+    }
+
+    /// Makes a generation again whose folder is a link to somewhere else; what is there stays.
+    pub fn make_again(
+        &self,
+        _right: &Changing,
+        generation: &Generation,
+        tree: impl Fn(&TreeChecksum) -> PathBuf,
+    ) -> Result<(), Error> {
+        let (folder, made) = (&generation.folder, generation.made());
+        let made = made.ok_or_else(|| Error::Unmade { path: folder.clone() })?;
+        fs::remove_file(folder).map_err(disk("remove", folder))?;
+        self.write(folder, &generation.lock, &made, tree)
+    }
+
+    fn write(
+        &self,
+        folder: &Path,
+        lock: &Lock,
+        made: &Made,
+        tree: impl Fn(&TreeChecksum) -> PathBuf,
+    ) -> Result<(), Error> {
         let staging = self.root.join("generations/.new");
         if staging.exists() {
             fs::remove_dir_all(&staging).map_err(disk("remove", &staging))?;
         }
-        let written = generation::write(&staging, &lock, &made, tree);
-        let folder = self.generation_folder(number);
+        let written = generation::write(&staging, lock, made, tree);
         let moved =
-            written.and_then(|()| fs::rename(&staging, &folder).map_err(disk("make", &folder)));
-        if let Err(error) = moved {
+            written.and_then(|()| fs::rename(&staging, folder).map_err(disk("make", folder)));
+        if moved.is_err() {
             drop(fs::remove_dir_all(&staging));
-            return Err(error);
         }
-        Ok(Generation { number, folder, lock })
-    }
-
-    /// Makes a generation the current one: one rename, then a sync.
-    pub fn switch(&self, _right: &Changing, number: u64) -> Result<(), Error> {
-        let (new, current) = (self.root.join(".current"), self.root.join("current"));
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(disk("remove", &new)(error));
-            }
-            _ => {}
-        }
-        symlink(format!("generations/{number}"), &new).map_err(disk("make", &new))?;
-        fs::rename(&new, &current).map_err(disk("switch", &current))?;
-        sync_folder(&self.root).map_err(disk("sync", &self.root))
+        moved
     }
 }
 
@@ -252,20 +243,20 @@ mod tests {
     use crate::lock::tests::{build, lock};
 
     fn made() -> Made {
-        Made {
+        let deed = Deed {
             at: "2026-11-23T06:00:00Z".parse().unwrap(),
             by: "me".into(),
             command: "install stack".into(),
-            store: None,
-            from: None,
-        }
+            reason: None,
+        };
+        Made { deed, store: None }
     }
 
     fn make(environment: &Environment, lock: Lock) -> u64 {
         let right = environment.change(|| {}).unwrap();
         let tree = |tree: &TreeChecksum| PathBuf::from(format!("/store/{tree}"));
         let generation = environment.make(&right, lock, made(), tree).unwrap();
-        environment.switch(&right, generation.number).unwrap();
+        environment.switch(&right, &generation, made().deed, String::new()).unwrap();
         generation.number
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use larder_schema::{Build, Need};
+use larder_schema::{Build, Need, Text};
 
 /// What the host has, as far as it can be known.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,16 @@ impl Host {
             has.insert("glibc", Some(version));
         }
         Self { has }
+    }
+
+    /// What it has, name to version; null: known not to be there.
+    pub fn versions(&self) -> BTreeMap<String, Option<Text>> {
+        let text = |version: &String| version.parse().ok();
+        let known = self.has.iter().map(|(name, version)| match version {
+            Some(version) => text(version).map(|text| ((*name).to_owned(), Some(text))),
+            None => Some(((*name).to_owned(), None)),
+        });
+        known.flatten().collect()
     }
 
     /// A host that has these, for tests.

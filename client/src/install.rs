@@ -9,42 +9,32 @@ mod obtain;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
-use larder_schema::{Context, Digest, Platform, Timestamp};
+use larder_schema::{Digest, Platform, Timestamp};
 pub use obtain::{Moved, Obtainer, Refused};
 
 use crate::durable::sync_all_of;
-use crate::environment::{self, Environment, Generation, Leads, Made};
+use crate::environment::{self, Deed, Environment, Generation, Leads, Made};
+use crate::find::{Finder, Wished};
 use crate::host::Host;
-use crate::lock::Lock;
-use crate::lookup;
+use crate::lock::{Lock, LockedDistribution};
 use crate::plan::{self, Change, Plan, Step};
 use crate::progress::Progress;
 use crate::remote::Remote;
 use crate::store::Store;
-use crate::target::Target;
-
-/// What shall be installed.
-#[derive(Clone, Debug)]
-pub enum Wish {
-    /// These distributions, beside what is there.
-    Targets(Vec<Target>),
-    /// Just what this lock says.
-    Lock(Box<Lock>),
-}
+use crate::target::Asked;
+use crate::wish::{Given, Wish};
 
 /// An install that was asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The environment's folder.
     pub prefix: PathBuf,
-    /// What shall be in it.
+    /// What shall become of it.
     pub wish: Wish,
-    /// For which platform; the environment's, else this host's.
-    pub platform: Option<Platform>,
-    /// What the environment is for.
-    pub context: Option<Context>,
-    /// When, by whom and by which command; the rest is filled in.
-    pub made: Made,
+    /// What is said of its purpose.
+    pub given: Given,
+    /// When, by whom, by which command and why.
+    pub deed: Deed,
 }
 
 /// What an install did.
@@ -66,8 +56,12 @@ pub struct Installed {
     pub changes: Vec<Change>,
     /// What is installed: `name@version` of each distribution.
     pub distributions: Vec<String>,
+    /// `name@build` of each product that was asked for.
+    pub products: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// What a person may want to know.
+    pub notes: Vec<String>,
 }
 
 /// What an install works with.
@@ -88,19 +82,21 @@ impl Installer<'_> {
     pub async fn install(&self, request: Request) -> Result<Installed, Error> {
         let environment = Environment::look(&request.prefix)?;
         let mut before = self.look(environment.as_ref())?;
-        let wish = self.find(&request, before.generation.as_ref()).await?;
         let _adding = self.store.add()?;
         let mut moved = Moved::default();
+        let finder = Finder { remote: self.remote, progress: self.progress };
         for _ in 0..ATTEMPTS {
-            let plan = self.plan(&request, &wish, &before)?;
+            let installed = before.generation.as_ref().map(|generation| &generation.lock);
+            let wished = finder.find(&request.wish, &request.given, installed).await?;
+            let plan = self.plan(&request.prefix, &wished.lock, &before)?;
             if let (true, Leads::To(number)) = (plan.unchanged, before.leads) {
                 // It may have been moved since.
                 self.store.register(Environment::open(&request.prefix)?.root())?;
-                return self.done(plan, number, moved, &wish);
+                return self.done(plan, number, moved, wished);
             }
             moved += self.obtain(&plan).await?;
             match self.switch(&request, &plan, before.leads)? {
-                Switched::To(number) => return self.done(plan, number, moved, &wish),
+                Switched::To(number) => return self.done(plan, number, moved, wished),
                 Switched::Overtaken(found) => before = found,
             }
         }
@@ -126,58 +122,19 @@ impl Installer<'_> {
             Leads::Astray => {
                 let current = environment.root().join("current");
                 self.progress.warn(format!("`{}` was led astray", current.display()));
-                environment.newest()?
+                environment.latest()?
             }
         };
         Ok(Before { leads, generation })
     }
 
-    /// Asks the server for what is wished.
-    async fn find(&self, request: &Request, before: Option<&Generation>) -> Result<Found, Error> {
-        let targets = match &request.wish {
-            Wish::Lock(lock) => {
-                return Ok(Found { wish: plan_of_lock(lock), warnings: Vec::new() });
-            }
-            Wish::Targets(targets) => targets,
-        };
-        let Some(remote) = self.remote else {
-            return Err(Error::Offline {
-                missing: targets.iter().map(|target| format!("`{target}`")).collect(),
-            });
-        };
-        let platform = request
-            .platform
-            .clone()
-            .or_else(|| before.map(|generation| generation.lock.platform.clone()))
-            .unwrap_or_else(Platform::of_this_host);
-        let (mut found, mut records, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-        for target in targets {
-            let one = lookup::distribution(remote, target, &platform).await?;
-            warnings.extend(one.answer.about.withdrawn.iter().map(|withdrawn| {
-                format!("`{}` was withdrawn: {}", withdrawn.key, withdrawn.reason)
-            }));
-            found.push((target.to_string(), one.distribution));
-            records.extend(one.records);
-        }
-        let server = remote.origin().clone();
-        let wish = Combined::Add(plan::Request { server, targets: found, records, platform });
-        Ok(Found { wish, warnings })
-    }
-
-    fn plan(&self, request: &Request, found: &Found, before: &Before) -> Result<Plan, Error> {
+    fn plan(&self, prefix: &Path, lock: &Lock, before: &Before) -> Result<Plan, Error> {
         let installed = before.generation.as_ref().map(|generation| &generation.lock);
-        let lock = match &found.wish {
-            Combined::Exactly(lock) => Lock::clone(lock),
-            Combined::Add(wanted) => plan::combine(installed, wanted.clone())?,
-        };
-        if let Some(context) = request.context {
-            plan::check_context(&lock, context)?;
-        }
-        check_host(&lock)?;
-        Environment::check(&request.prefix, &lock)?;
+        check_host(lock)?;
+        Environment::check(prefix, lock)?;
         let intact = matches!(before.leads, Leads::To(_))
             && before.generation.as_ref().is_some_and(|generation| self.is_intact(generation));
-        Ok(plan::plan(lock, installed, intact, |tree| self.store.has(tree)))
+        Ok(plan::plan(lock.clone(), installed, intact, |tree| self.store.has(tree)))
     }
 
     /// Whether links and launchers of a generation are what they should be.
@@ -228,19 +185,16 @@ impl Installer<'_> {
         if environment.leads() != before {
             return Ok(Switched::Overtaken(self.look(Some(&environment))?));
         }
-        let from = match before {
-            Leads::To(number) => Some(number),
-            Leads::Nowhere | Leads::Astray => None,
-        };
-        let root = Some(self.store.root().to_owned());
-        let made = Made { from, store: root, ..request.made.clone() };
+        let deed = request.deed.clone();
+        let made = Made { deed: deed.clone(), store: Some(self.store.root().to_owned()) };
         let lock = plan.lock.clone();
         let generation = environment.make(&right, lock, made, |tree| self.store.tree(tree))?;
         self.store.register(environment.root())?;
         // Trees, their names and the generation must be on the disk before it becomes live.
         sync(self.store.root())?;
         sync(environment.root())?;
-        environment.switch(&right, generation.number)?;
+        let changes = plan::in_few_words(&plan.changes);
+        environment.switch(&right, &generation, deed, changes)?;
         Ok(Switched::To(generation.number))
     }
 
@@ -249,11 +203,8 @@ impl Installer<'_> {
         plan: Plan,
         generation: u64,
         moved: Moved,
-        found: &Found,
+        wished: Wished,
     ) -> Result<Installed, Error> {
-        let name = |one: &crate::lock::LockedDistribution| {
-            format!("{}@{}", one.document.name, one.document.version)
-        };
         let whole = || plan.lock.records.iter().map(obtain::archive_size).sum();
         Ok(Installed {
             generation,
@@ -262,11 +213,24 @@ impl Installer<'_> {
             reused_bytes: if plan.unchanged { whole() } else { moved.reused_bytes },
             written_bytes: moved.written_bytes,
             unchanged: plan.unchanged,
-            distributions: plan.lock.distributions.iter().map(name).collect(),
+            distributions: plan.lock.distributions.iter().map(LockedDistribution::name).collect(),
+            products: products(&plan.lock),
             changes: plan.changes,
-            warnings: found.warnings.clone(),
+            warnings: wished.warnings,
+            notes: wished.notes,
         })
     }
+}
+
+/// The builds of the products that were asked for.
+fn products(lock: &Lock) -> Vec<String> {
+    let products = lock.targets.iter().filter_map(|asked| match asked {
+        Asked::Product(wanted) => Some(&wanted.product),
+        Asked::Distribution(_) => None,
+    });
+    let records = products
+        .filter_map(|product| lock.records.iter().find(|record| record.product == *product));
+    records.map(|record| format!("{}@{}", record.product, record.name())).collect()
 }
 
 enum Switched {
@@ -282,24 +246,9 @@ struct Before {
     generation: Option<Generation>,
 }
 
-/// What was wished, found on the server.
-struct Found {
-    wish: Combined,
-    warnings: Vec<String>,
-}
-
-enum Combined {
-    Add(plan::Request),
-    Exactly(Box<Lock>),
-}
-
-fn plan_of_lock(lock: &Lock) -> Combined {
-    Combined::Exactly(Box::new(lock.clone()))
-}
-
 /// What is for another platform may be installed here, for another host to use.
 fn check_host(lock: &Lock) -> Result<(), Error> {
-    if !lock.platform.fits(&Platform::of_this_host()) {
+    if !lock.purpose.platform.fits(&Platform::of_this_host()) {
         return Ok(());
     }
     if lock.records.iter().all(|record| record.needs.is_empty()) {
@@ -347,15 +296,10 @@ mod tests {
 
         async fn install(&self) -> Installed {
             let progress = Progress::Quiet;
-            let made = Made {
-                at: now(),
-                by: "me".into(),
-                command: "install stack".into(),
-                store: None,
-                from: None,
-            };
-            let wish = Wish::Lock(Box::new(crate::lock::tests::lock(&[])));
-            let request = Request { prefix: self.env(), wish, platform: None, context: None, made };
+            let command = "install stack".into();
+            let deed = Deed { at: now(), by: "me".into(), command, reason: None };
+            let wish = Wish::Exactly(Box::new(crate::lock::tests::lock(&[])));
+            let request = Request { prefix: self.env(), wish, given: Given::default(), deed };
             Installer { remote: None, store: &self.store, progress }.install(request).await.unwrap()
         }
 

@@ -48,6 +48,19 @@ impl Held {
         Ok(held.then_some(Self { file }))
     }
 
+    /// Shares the lock at `path`, which must be there and need not be writable, if that needs no
+    /// wait.
+    pub fn share_existing(path: &Path) -> io::Result<Option<Self>> {
+        let file = no_link(OpenOptions::new().read(true)).open(path)?;
+        let held = try_lock(&file, Mode::Shared)? && is_at(&file, path)?;
+        Ok(held.then_some(Self { file }))
+    }
+
+    /// Lets the programs that are started from now on hold it too, until the last of them ends.
+    pub fn pass_on(&self) -> io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?)
+    }
+
     /// Goes on with others, who may get in between.
     pub fn share(&self) -> io::Result<()> {
         self.file.lock_shared()
@@ -61,10 +74,13 @@ impl Held {
 
 /// A link is refused: what it leads to never bears the name, and a lock on it would never count.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-    options.open(path)
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    no_link(&mut options).open(path)
+}
+
+fn no_link(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
 }
 
 fn try_lock(file: &File, mode: Mode) -> io::Result<bool> {

@@ -4,12 +4,14 @@
 //! else here prints. `plan` decides without touching anything, `install` carries out.
 
 pub mod cli;
+pub mod combine;
 pub mod commands;
 pub mod config;
 pub mod download;
 pub mod durable;
 pub mod environment;
 pub mod error;
+pub mod find;
 pub mod host;
 pub mod identify;
 pub mod import;
@@ -17,15 +19,20 @@ pub mod install;
 pub mod kernel_lock;
 pub mod lock;
 pub mod lookup;
+pub mod memory;
 pub mod pack;
 pub mod plan;
 pub mod printable;
 pub mod progress;
+pub mod promote;
 pub mod publish;
 pub mod record;
 pub mod remote;
+pub mod resolve;
 pub mod store;
+pub mod tag;
 pub mod target;
 pub mod unpack;
 pub mod upload;
 pub mod verify;
+pub mod wish;

@@ -1,6 +1,6 @@
 //! The lock: all that an environment is made from, so that it can be used and made again offline.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use larder_schema::canonical::{self, CanonicalError};
 use larder_schema::closure::Closure;
 use larder_schema::record::RecordFault;
-use larder_schema::{Build, Digest, Distribution, Label, Listed, Platform, ProductName};
+use larder_schema::{Build, Context, Digest, Distribution, Label, Listed, Platform, ProductName};
 use serde::{Deserialize, Serialize};
 
 use crate::remote::Origin;
+use crate::target::Asked;
 
 /// The version of the lock's form.
 const FORMAT: u32 = 1;
@@ -26,13 +27,29 @@ pub struct Lock {
     /// Where the archives are.
     pub server: Origin,
     /// What was asked for.
-    pub targets: Vec<String>,
-    /// For which platform.
-    pub platform: Platform,
+    pub targets: Vec<Asked>,
+    /// What it is for.
+    #[serde(flatten)]
+    pub purpose: Purpose,
     /// The distributions, by name.
     pub distributions: Vec<LockedDistribution>,
+    /// The builds that belong to none of them, by product.
+    pub builds: Vec<Listed>,
     /// The records of all builds, each after those that it needs.
     pub records: Vec<Build>,
+}
+
+/// What an environment is for; it stays so until something else is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purpose {
+    /// For which platform.
+    pub platform: Platform,
+    /// What it is for; operations admit no `build` and no `debug` package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
+    /// Whether test builds may be in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
 }
 
 /// A distribution, exactly.
@@ -138,13 +155,18 @@ impl Lock {
     /// A lock of these distributions and records, in install order.
     pub fn new(
         server: Origin,
-        targets: Vec<String>,
-        platform: Platform,
+        targets: Vec<Asked>,
+        purpose: Purpose,
         distributions: Vec<LockedDistribution>,
         records: &[Build],
-    ) -> Self {
+    ) -> Result<Self, CanonicalError> {
+        let listed: HashSet<&ProductName> =
+            listed(&distributions).map(|one| &one.product).collect();
+        let others = records.iter().filter(|record| !listed.contains(&record.product));
+        let mut builds = others.map(Listed::of).collect::<Result<Vec<Listed>, _>>()?;
+        builds.sort_by(|one, two| one.product.cmp(&two.product));
         let records = Closure::of(records).in_install_order().into_iter().cloned().collect();
-        Self { format: FORMAT, server, targets, platform, distributions, records }
+        Ok(Self { format: FORMAT, server, targets, purpose, distributions, builds, records })
     }
 
     /// Reads a lock and checks that it does not contradict itself.
@@ -175,11 +197,13 @@ impl Lock {
     }
 
     fn contradiction(&self) -> Result<(), Contradiction> {
-        let mut listed: HashMap<&ProductName, &Listed> = HashMap::new();
         for distribution in &self.distributions {
             check_digest(&distribution.document, distribution.digest)?;
-            listed.extend(distribution.document.builds.iter().map(|build| (&build.product, build)));
         }
+        // What a distribution lists counts, whatever stands beside it.
+        let all = self.builds.iter().chain(listed(&self.distributions));
+        let mut listed: HashMap<&ProductName, &Listed> =
+            all.map(|build| (&build.product, build)).collect();
         for record in &self.records {
             let build = listed.remove(&record.product);
             check_record(record, build)?;
@@ -193,12 +217,31 @@ impl Lock {
     /// What the environment is, in one digest: its distribution's, or that of all its builds.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         match &self.distributions[..] {
-            [only] => Ok(only.digest),
+            [only] if self.builds.is_empty() => Ok(only.digest),
             _ => {
                 let builds: Result<Vec<Listed>, _> = self.records.iter().map(Listed::of).collect();
                 canonical::digest(&builds?)
             }
         }
+    }
+}
+
+/// The builds that distributions list; what two of them list comes twice.
+pub fn listed(distributions: &[LockedDistribution]) -> impl Iterator<Item = &Listed> {
+    distributions.iter().flat_map(|distribution| &distribution.document.builds)
+}
+
+impl LockedDistribution {
+    /// Its name and version.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.document.name, self.document.version)
+    }
+}
+
+impl Purpose {
+    /// For a platform, and nothing else said.
+    pub fn of(platform: Platform) -> Self {
+        Self { platform, context: None, test: false }
     }
 }
 
@@ -272,11 +315,12 @@ pub(crate) mod tests {
     pub(crate) fn lock(builds: &[Build]) -> Lock {
         Lock::new(
             "http://127.0.0.1:1".parse().unwrap(),
-            vec!["stack".into()],
-            Platform::Any,
+            vec!["stack".parse().unwrap()],
+            Purpose::of(Platform::Any),
             vec![distribution("stack", "1.0.0", builds)],
             builds,
         )
+        .unwrap()
     }
 
     #[test]
@@ -315,7 +359,11 @@ pub(crate) mod tests {
         let mut one_less = good();
         one_less.records.clear();
 
-        for lock in [other_tree, other_summary, other_document, one_more, one_less] {
+        let mut other_build = good();
+        other_build.records.push(build("log", "1.0.0-b1", &[]));
+        other_build.builds.push(Listed::of(&build("log", "1.0.0-b2", &[])).unwrap());
+
+        for lock in [other_tree, other_summary, other_document, one_more, one_less, other_build] {
             assert!(refused(lock));
         }
     }

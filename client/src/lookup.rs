@@ -1,9 +1,17 @@
 //! Finds distributions on the server and believes nothing that is not what its digest says.
 
-use larder_schema::api::{DistributionAnswer, DistributionSummary, paths};
-use larder_schema::{Build, Digest, DistributionVersion, Platform, ProductName};
+mod names;
+mod withdrawn;
+
+use larder_schema::api::{DistributionAnswer, DistributionName, DistributionSummary, paths};
+use larder_schema::{
+    Build, Digest, Distribution, DistributionVersion, Label, Platform, ProductName,
+};
+pub use names::either;
+pub use withdrawn::withdrawn;
 
 use crate::lock::{Contradiction, LockedDistribution, check_digest, check_record};
+use crate::memory::{self, Said, SaidOf, SaidOfTag};
 use crate::remote::{self, Remote};
 use crate::target::{Target, Which, fitting};
 
@@ -24,6 +32,21 @@ pub enum Error {
     /// The server.
     #[error(transparent)]
     Remote(#[from] remote::Error),
+    /// The server does not say what it said before.
+    #[error(transparent)]
+    Memory(#[from] memory::Error),
+    /// A distribution and a product.
+    #[error("`{name}` is a distribution (`dist:{name}`) and a product (`pkg:{name}`)")]
+    Both {
+        /// The name.
+        name: ProductName,
+    },
+    /// Neither a distribution nor a product.
+    #[error("there is no distribution and no product `{name}`")]
+    Neither {
+        /// The name.
+        name: ProductName,
+    },
     /// There is none for this platform.
     #[error("`{target}` is there for {}, not for {asked}", platforms(.there))]
     NoPlatform {
@@ -65,6 +88,11 @@ fn platforms(there: &[Platform]) -> String {
     there.iter().map(|platform| format!("`{platform}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// `; its versions are …`, or nothing.
+pub(crate) fn there_are(there: &[DistributionVersion]) -> String {
+    if there.is_empty() { String::new() } else { format!("; its versions are {}", versions(there)) }
+}
+
 /// The newest few: a sentence is no place for all weeklies of ten years.
 fn versions(there: &[DistributionVersion]) -> String {
     const MOST: usize = 8;
@@ -86,7 +114,20 @@ pub async fn distribution(
         Which::Current => current(remote, target, platform).await?,
         Which::Named(_) | Which::Exactly(_) => for_platform(remote, target, platform).await?,
     };
-    checked(target, answer)
+    let found = checked(target, answer)?;
+    remote.hear(&said(&found))?;
+    Ok(found)
+}
+
+/// What a distribution that was found says for good.
+fn said(found: &Found) -> Said {
+    let Distribution { name, version, platform, .. } = found.distribution.document.clone();
+    let key = DistributionName { name, version, platform };
+    Said {
+        distributions: vec![SaidOf { key, digest: found.distribution.digest }],
+        tags: found.answer.about.tag.iter().map(SaidOfTag::of).collect(),
+        ..Said::default()
+    }
 }
 
 async fn current(
@@ -95,10 +136,15 @@ async fn current(
     platform: &Platform,
 ) -> Result<DistributionAnswer, Error> {
     let named = |which| Target { name: target.name.clone(), which };
-    let current: DistributionVersion = "current".parse().expect("it is a label");
+    let label: Label = "current".parse().expect("it is a label");
+    let current = DistributionVersion::Label(label.clone());
     match for_platform(remote, &named(Which::Named(current)), platform).await {
         Err(Error::Remote(error)) if error.is_unknown() => {}
         outcome => return outcome,
+    }
+    let memory = remote.memory();
+    if let Some(memory) = memory {
+        memory.hear_of_no_tag(remote.origin(), &target.name, &label)?;
     }
     let there: Vec<DistributionSummary> =
         remote.pages(&paths::distribution_versions(&target.name), &[]).await?;
@@ -107,6 +153,9 @@ async fn current(
         .map(|summary| &summary.version)
         .filter(|version| matches!(version, DistributionVersion::Release(_)))
         .max();
+    if let Some(memory) = memory {
+        memory.hear_of_newest(remote.origin(), &target.name, platform, newest)?;
+    }
     match newest {
         Some(version) => {
             for_platform(remote, &named(Which::Named(version.clone())), platform).await
@@ -169,7 +218,8 @@ fn checked(target: &Target, mut answer: DistributionAnswer) -> Result<Found, Err
         Which::Exactly(digest) => answer.digest != *digest,
         Which::Current => false,
     };
-    if document.name != target.name || other_version {
+    let other_tag = answer.about.tag.as_ref().is_some_and(|tag| tag.name != document.name);
+    if document.name != target.name || other_version || other_tag {
         return Err(Error::Another {
             asked: target.to_string(),
             answered: format!("{}@{}", document.name, document.version),
@@ -186,11 +236,7 @@ fn checked(target: &Target, mut answer: DistributionAnswer) -> Result<Found, Err
     Ok(Found { distribution, records, answer })
 }
 
-fn check(
-    document: &larder_schema::Distribution,
-    digest: Digest,
-    records: &[Build],
-) -> Result<(), Contradiction> {
+fn check(document: &Distribution, digest: Digest, records: &[Build]) -> Result<(), Contradiction> {
     check_digest(document, digest)?;
     for listed in &document.builds {
         let record = records.iter().find(|record| record.product == listed.product);

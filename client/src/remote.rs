@@ -9,6 +9,8 @@ mod origin;
 mod retry;
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use larder_schema::Problem;
@@ -17,12 +19,15 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use error::Error;
+pub use error::{Error, Unreached};
 pub use origin::{Origin, ParseOriginError};
 pub use retry::Retries;
 
+use crate::memory::{self, Memory, Said};
 use crate::progress::Progress;
 
+/// How often a server is tried that refuses every connection.
+const FIRST_ATTEMPTS: u32 = 2;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a server may say nothing. There is no limit on a whole transfer.
@@ -45,6 +50,8 @@ pub struct Remote {
     token_withheld: bool,
     retries: Retries,
     progress: Progress,
+    memory: Option<Memory>,
+    reached: Arc<AtomicBool>,
 }
 
 impl Remote {
@@ -67,7 +74,30 @@ impl Remote {
         };
         let token_withheld = token.is_some() && authorization.is_none();
         let retries = Retries::default();
-        Ok(Self { http, origin, authorization, token_withheld, retries, progress })
+        let (memory, reached) = (None, Arc::default());
+        Ok(Self { http, origin, authorization, token_withheld, retries, progress, memory, reached })
+    }
+
+    /// The same, which remembers what the server says.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        Self { memory: Some(memory), ..self }
+    }
+
+    /// What the server has said before, if that is remembered.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
+    }
+
+    /// Compares what the server says with what it said before, and remembers it.
+    pub fn hear(&self, said: &Said) -> Result<(), memory::Error> {
+        match self.memory.as_ref().map(|memory| memory.hear(&self.origin, said)) {
+            // Who may not write to the store can look at what the server has nonetheless.
+            Some(Err(memory::Error::Store(error))) => self.progress.warn(error),
+            Some(outcome) => return outcome,
+            None => {}
+        }
+        Ok(())
     }
 
     /// The same with another patience.
@@ -177,11 +207,17 @@ impl Remote {
                 Ok(response) => return Ok(response),
                 Err((error, wait)) => (error, wait),
             };
-            if !error.may_be_retried() || attempt >= self.retries.attempts {
+            if !error.may_be_retried() || attempt >= self.patience(&error) {
                 return Err(error);
             }
             self.wait(&error, attempt, wait).await;
         }
+    }
+
+    /// How often to try: one that was never reached is not there, one that was is started anew.
+    fn patience(&self, error: &Error) -> u32 {
+        let is_there = self.reached.load(Ordering::Relaxed) || !error.is_no_connection();
+        if is_there { self.retries.attempts } else { self.retries.attempts.min(FIRST_ATTEMPTS) }
     }
 
     /// Waits after `attempt` attempts, of which the last ended with `error`.
@@ -203,6 +239,7 @@ impl Remote {
             Ok(Err(source)) => return Err((self.unreachable(source), None)),
             Err(_) => return Err((Error::Silent { origin: self.origin.clone() }, None)),
         };
+        self.reached.store(true, Ordering::Relaxed);
         if response.status().is_success() {
             return Ok(response);
         }
@@ -212,7 +249,7 @@ impl Remote {
 
     /// What a failed exchange is called.
     pub fn unreachable(&self, source: reqwest::Error) -> Error {
-        Error::Unreachable { origin: self.origin.clone(), source: source.without_url() }
+        Error::Unreachable { origin: self.origin.clone(), source: source.without_url().into() }
     }
 
     /// Reads an answer that says no.

@@ -9,6 +9,7 @@
 //!   staging/…                   trees in the making
 //!   downloads/<sha256>.part     archives on their way
 //!   environments/<blake3>       the folder of each environment that links here
+//!   remembered/<blake3>.json    what each server has said before
 //! ```
 
 mod contents;
@@ -106,7 +107,7 @@ pub(crate) fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) ->
     move |source| Error::Disk { what, path, source }
 }
 
-const FOLDERS: [&str; 4] = ["trees", "staging", "downloads", "environments"];
+const FOLDERS: [&str; 5] = ["trees", "staging", "downloads", "environments", "remembered"];
 
 impl Store {
     /// Opens the store at `root`, which is made if need be.
@@ -198,6 +199,11 @@ impl Store {
     /// Where an archive is put while it comes.
     pub fn part(&self, archive: &Sha256) -> PathBuf {
         self.root.join("downloads").join(format!("{archive}.part"))
+    }
+
+    /// Where it is kept what servers have said.
+    pub fn remembered(&self) -> PathBuf {
+        self.root.join("remembered")
     }
 
     /// Begins a new tree.

@@ -1,8 +1,11 @@
 //! Targets: what `larder install` is asked for.
 
+mod asked;
+
 use std::fmt;
 use std::str::FromStr;
 
+pub use asked::{Asked, Name, NameKind, Requested};
 use larder_schema::{
     BuildName, Digest, DistributionVersion, Platform, ProductName, Requirement, Text, Version,
 };
@@ -30,10 +33,10 @@ pub enum Which {
 /// A text is no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseTargetError {
-    /// It asks for a product.
+    /// It asks for a product where a distribution is needed.
     #[error(
-        "`{text}` asks for a product; for now `larder install` takes distributions \
-         (`NAME`, `NAME@VERSION`, `NAME@TAG`, `NAME@sha256:…`)"
+        "`{text}` asks for a product, not for a distribution (`NAME`, `NAME@VERSION`, `NAME@TAG`, \
+         `NAME@sha256:…`)"
     )]
     Product {
         /// The text.
@@ -45,6 +48,18 @@ pub enum ParseTargetError {
     /// The part after the `@` is a version that is written wrongly.
     #[error(transparent)]
     Number(#[from] larder_schema::version::ParseVersionError),
+    /// The part after the `@` is a requirement that is written wrongly.
+    #[error(transparent)]
+    Requirement(#[from] larder_schema::requirement::ParseRequirementError),
+    /// The part after the `@` is a build name that is written wrongly.
+    #[error(transparent)]
+    Build(#[from] larder_schema::build::ParseBuildNameError),
+    /// It names something with a version where a name alone is needed.
+    #[error("`{text}` names a version; give the name alone")]
+    NotAlone {
+        /// The text.
+        text: Text,
+    },
     /// The part after the `@` is nothing known.
     #[error("`{version}` is no version, no tag and no digest of a distribution")]
     Version {
@@ -133,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn products_come_later_and_nonsense_never() {
+    fn products_are_told_from_nonsense() {
         for text in ["afw@17.0.1-b8466", "afw@^1.2", "pkg:afw", "afw@*"] {
             let refusal = text.parse::<Target>().unwrap_err();
             assert!(matches!(refusal, ParseTargetError::Product { .. }), "{text}: {refusal}");

@@ -15,14 +15,16 @@ mod tree;
 use std::fs;
 use std::path::Path;
 
-use larder_schema::api::{DistributionAnswer, paths};
 use larder_schema::{Build, Digest, ProductName, TreeChecksum};
 use serde::Serialize;
 
-use crate::environment::{Environment, Generation, Leads};
+use crate::environment::{Changing, Deed, Environment, Generation, Leads};
 use crate::install::{self, Obtainer};
-use crate::remote::{self, Remote};
+use crate::lock::LockedDistribution;
+use crate::lookup;
+use crate::remote::Remote;
 use crate::store::{self, Store};
+use crate::target::{Target, Which};
 
 /// Something that is not as it was installed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -95,7 +97,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The server.
     #[error(transparent)]
-    Remote(#[from] remote::Error),
+    Lookup(#[from] lookup::Error),
     /// A tree could not be fetched again.
     #[error("could not mend `{product}`")]
     Repair {
@@ -128,14 +130,21 @@ pub enum Error {
     Canonical(#[from] larder_schema::canonical::CanonicalError),
 }
 
-/// Compares a generation with its lock; works without a server.
+/// Compares a generation with its lock, and where `current` leads; works without a server.
 pub fn verify(
     environment: &Environment,
     generation: &Generation,
     store: &Store,
 ) -> Result<Report, Error> {
+    let mut report = verify_generation(generation, store)?;
+    report.damage.extend(links::current(environment));
+    report.damage.sort();
+    Ok(Report { ok: report.damage.is_empty(), ..report })
+}
+
+/// Compares a generation with its lock, whether or not it is current.
+pub fn verify_generation(generation: &Generation, store: &Store) -> Result<Report, Error> {
     let mut damage = links::damage(generation, store)?;
-    damage.extend(links::current(environment));
     let (mut files, mut bytes) = (0, 0);
     for record in &generation.lock.records {
         let Some(sum) = record.tree else { continue };
@@ -162,11 +171,11 @@ pub fn check_tree(store: &Store, tree: &TreeChecksum) -> Vec<(String, DamageKind
 /// Asks the server whether the lock still is what it published.
 pub async fn check_with(remote: &Remote, generation: &Generation) -> Result<(), Error> {
     for locked in &generation.lock.distributions {
-        let path = paths::distribution_by_digest(&locked.document.name, &locked.digest);
-        let answer: DistributionAnswer = remote.get(&path, &[]).await?;
-        let same = answer.distribution.digest()? == locked.digest;
-        if !same || answer.distribution.in_order() != locked.document.in_order() {
-            let name = format!("{}@{}", locked.document.name, locked.document.version);
+        let LockedDistribution { document, digest, .. } = locked;
+        let target = Target { name: document.name.clone(), which: Which::Exactly(*digest) };
+        let found = lookup::distribution(remote, &target, &document.platform).await?;
+        if found.distribution.document.in_order() != document.in_order() {
+            let name = format!("{}@{}", document.name, document.version);
             return Err(Error::Otherwise { distribution: name });
         }
     }
@@ -179,17 +188,31 @@ pub async fn repair(
     generation: &Generation,
     obtainer: &Obtainer<'_>,
     report: Report,
+    deed: Deed,
 ) -> Result<Report, Error> {
     let right = environment.change(|| {
         obtainer.progress.note("waiting for another larder that changes this environment");
     })?;
-    if report.ok {
-        links::forget_bytecode(generation)?;
-        return Ok(report);
+    mend(environment, &right, generation, obtainer, &report).await?;
+    // Somebody else may have led it to a newer generation meanwhile.
+    if environment.leads() == Leads::Astray {
+        environment.switch(&right, generation, deed, "mended".to_owned())?;
     }
-    let _adding = obtainer.store.add()?;
+    let after = verify(environment, generation, obtainer.store)?;
+    Ok(after.repaired(report))
+}
+
+/// Mends a generation as far as `report` says that it is damaged, and forgets its bytecode.
+pub async fn mend(
+    environment: &Environment,
+    right: &Changing,
+    generation: &Generation,
+    obtainer: &Obtainer<'_>,
+    report: &Report,
+) -> Result<(), Error> {
+    let _adding = (!report.ok).then(|| obtainer.store.add()).transpose()?;
     for record in &generation.lock.records {
-        if is_damaged(&report, record) {
+        if is_damaged(report, record) {
             let replaced = obtainer.replace(record.clone()).await;
             replaced.map_err(|error| Error::Repair {
                 product: record.product.clone(),
@@ -197,16 +220,20 @@ pub async fn repair(
             })?;
         }
     }
-    links::mend(generation, obtainer.store)?;
-    links::forget_bytecode(generation)?;
-    // Somebody else may have led it to a newer generation meanwhile.
-    if environment.leads() == Leads::Astray {
-        environment.switch(&right, generation.number)?;
+    if generation.folder.is_symlink() {
+        environment.make_again(right, generation, |tree| obtainer.store.tree(tree))?;
     }
-    let after = verify(environment, generation, obtainer.store)?;
-    let repaired =
-        report.damage.into_iter().filter(|damage| !after.damage.contains(damage)).collect();
-    Ok(Report { repaired, ..after })
+    links::mend(generation, obtainer.store)?;
+    links::forget_bytecode(generation)
+}
+
+impl Report {
+    /// The same, with what was wrong `before` and is no more.
+    #[must_use]
+    pub fn repaired(self, before: Self) -> Self {
+        let mended = before.damage.into_iter().filter(|damage| !self.damage.contains(damage));
+        Self { repaired: mended.collect(), ..self }
+    }
 }
 
 fn is_damaged(report: &Report, record: &Build) -> bool {

@@ -4,18 +4,25 @@
 
 mod architecture;
 mod blobs;
+mod canary;
 mod client;
 mod conflicts;
 mod crash;
+mod differences;
 mod disk;
 mod distributions;
 mod hostile;
 mod identify;
 mod large;
 mod lists;
+mod living;
+mod metadata;
+mod products;
+mod promotions;
 mod publish;
 mod real;
 mod recovery;
+mod remembering;
 mod resolve;
 mod roles;
 mod round_trips;

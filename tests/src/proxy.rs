@@ -46,10 +46,15 @@ struct Plan {
     left: u64,
 }
 
+/// An address without what stands in front of it.
+fn bare(target: &str) -> String {
+    target.strip_prefix("http://").unwrap_or(target).to_owned()
+}
+
 impl Proxy {
     /// Carries to `target`, such as `127.0.0.1:8080`.
     pub async fn start(target: &str) -> Self {
-        let target = target.strip_prefix("http://").unwrap_or(target).to_owned();
+        let target = bare(target);
         let bound = runtime().spawn(TcpListener::bind("127.0.0.1:0")).await.unwrap();
         let listener = bound.unwrap();
         let address = listener.local_addr().unwrap();
@@ -71,7 +76,7 @@ impl Proxy {
 
     /// Carries new connections to another server.
     pub fn lead_to(&self, target: &str) {
-        *self.wire.target.lock().unwrap() = target.to_owned();
+        *self.wire.target.lock().unwrap() = bare(target);
     }
 
     /// Bytes that went to the server.

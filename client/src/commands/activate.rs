@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Session;
 use crate::cli::Prefix;
-use crate::environment::{Environment, Shell};
+use crate::environment::{self, Environment, Generation, Shell};
 use crate::error::{Exit, Failure};
 
 /// Arguments of `larder activate`.
@@ -20,6 +20,23 @@ pub struct ActivateArgs {
     pub shell: Option<Shell>,
 }
 
+/// Code with which the shell holds the generation, where paths can be said.
+fn hold(shell: Shell, generation: &Generation) -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_ref().and_then(|path| path.to_str());
+    match (generation.in_use_file().to_str(), program) {
+        (Some(in_use), Some(program)) => shell.hold(in_use, program),
+        _ => String::new(),
+    }
+}
+
+/// Runs `larder hold`, which the code that `activate` prints calls.
+pub fn hold_standard_input() -> Result<Exit, Failure> {
+    // A disk that knows no locks keeps no shell from being activated.
+    drop(environment::hold_standard_input());
+    Ok(Exit::Done)
+}
+
 /// Runs `larder activate`.
 pub fn run(args: ActivateArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
@@ -27,7 +44,7 @@ pub fn run(args: ActivateArgs, session: &Session) -> Result<Exit, Failure> {
     session.keep_trees_of(&environment, &generation);
     let users = || session.places.shell().and_then(Shell::of_program);
     let shell = args.shell.or_else(users).unwrap_or(Shell::Bash);
-    let code = shell.code(&generation.settings()?);
+    let code = hold(shell, &generation) + &shell.code(&generation.settings()?);
     match session.output.json {
         true => session.output.json(&serde_json::json!({ "code": code }))?,
         // A shell reads it, byte by byte.

@@ -3,26 +3,32 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use larder_schema::{Context, Platform};
+use larder_schema::{Context, Platform, Text};
 
 use super::Session;
 use super::table::Table;
 use crate::cli::Prefix;
-use crate::environment::Made;
 use crate::error::{Exit, Failure};
-use crate::install::{self, Installed, Installer, Request, Wish, now};
+use crate::install::{Installed, Installer, Request};
 use crate::lock::Lock;
 use crate::plan::Change;
+use crate::remote::Remote;
 use crate::store::Store;
-use crate::target::{ParseTargetError, Target};
-use crate::{download, environment, lookup};
+use crate::target::{ParseTargetError, Requested};
+use crate::wish::{Given, Wish};
 
 /// Arguments of `larder install`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples: larder install lsst_distrib --prefix env; \
+                        larder install 'afw@^17.0' 'log@17.0.1-b8466' --prefix env; \
+                        larder install --lock lock.json --prefix env")]
 pub struct InstallArgs {
-    /// Distributions: NAME, NAME@VERSION, NAME@TAG or NAME@sha256:…
+    /// Distributions (NAME, NAME@VERSION, NAME@TAG, NAME@sha256:…) and products
+    /// (NAME, NAME@REQUIREMENT, NAME@VERSION-bID)
     ///
-    /// A name alone stands for what the tag `current` names, else for the newest release.
+    /// A distribution's name alone stands for what its tag `current` names, else for its newest
+    /// release. Products come with all that they need. Where a distribution and a product have one
+    /// name, `dist:NAME` and `pkg:NAME` tell them apart.
     #[arg(value_name = "TARGET", required_unless_present = "lock", conflicts_with = "lock")]
     pub targets: Vec<String>,
     /// Which environment
@@ -31,18 +37,32 @@ pub struct InstallArgs {
     /// Install exactly what this lock says, such as another environment's lock.json
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
-    /// For which platform [default: the environment's, else this machine's]
-    #[arg(long)]
-    pub platform: Option<Platform>,
-    /// What the environment is for; operations admit no build and no debug packages
-    #[arg(long)]
-    pub context: Option<ContextArg>,
+    /// What it is for
+    #[command(flatten)]
+    pub purpose: PurposeArgs,
     /// How packages get into the environment
     #[arg(long, value_enum, default_value = "symlink")]
     pub link_mode: LinkMode,
     /// Ask no server: take everything from the store
     #[arg(long)]
     pub offline: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<Text>,
+}
+
+/// What an environment or a lock is for; an environment keeps it.
+#[derive(Args, Clone, Debug)]
+pub struct PurposeArgs {
+    /// For which platform [default: the environment's, else this machine's]
+    #[arg(long)]
+    pub platform: Option<Platform>,
+    /// What it is for; operations admit no build and no debug packages
+    #[arg(long)]
+    pub context: Option<ContextArg>,
+    /// Test builds may be in it: those of branches and pull requests
+    #[arg(long)]
+    pub test: bool,
 }
 
 /// What an environment is for.
@@ -73,74 +93,90 @@ impl From<ContextArg> for Context {
     }
 }
 
-/// Runs `larder install`.
-pub async fn run(args: InstallArgs, session: &Session) -> Result<Exit, Failure> {
-    let request = request(&args, session)?;
-    let remote = match (args.offline, &request.wish) {
-        (true, _) => None,
-        (false, Wish::Lock(lock)) => Some(session.remote_or(&lock.server)?),
-        (false, Wish::Targets(_)) => Some(session.remote()?),
-    };
-    let store = Store::open(&session.store_folder()?)?;
-    let installer =
-        Installer { remote: remote.as_ref(), store: &store, progress: session.progress };
-    let installed = installer.install(request).await?;
-    for warning in &installed.warnings {
-        session.progress.warn(warning);
+impl From<PurposeArgs> for Given {
+    fn from(args: PurposeArgs) -> Self {
+        let PurposeArgs { platform, context, test } = args;
+        Self { platform, context: context.map(Context::from), test }
     }
-    session.output.answer(&installed, || summary(&installed, session.output.quiet))?;
-    Ok(Exit::Done)
 }
 
-fn request(args: &InstallArgs, session: &Session) -> Result<Request, Failure> {
+/// Runs `larder install`.
+pub async fn run(args: InstallArgs, session: &Session) -> Result<Exit, Failure> {
     let wish = match &args.lock {
-        Some(path) => Wish::Lock(Box::new(Lock::read(path).map_err(Failure::failed)?)),
-        None => {
-            let targets: Result<Vec<Target>, ParseTargetError> =
-                args.targets.iter().map(|text| text.parse()).collect();
-            Wish::Targets(targets.map_err(|error| Failure::new(Exit::Usage, error))?)
-        }
+        Some(path) => Wish::Exactly(Box::new(Lock::read(path).map_err(Failure::failed)?)),
+        None => Wish::Add(requested(&args.targets)?),
+    };
+    let remote = match (args.offline, &wish) {
+        (true, _) => None,
+        (false, Wish::Exactly(lock)) => Some(session.remote_or(&lock.server)?),
+        (false, _) => Some(session.remote()?),
     };
     let what = match &args.lock {
         Some(path) => format!("--lock {}", path.display()),
         None => args.targets.join(" "),
     };
-    let made = Made {
-        at: now(),
-        by: session.places.user(),
-        command: format!("install {what}"),
-        store: None,
-        from: None,
-    };
-    Ok(Request {
+    let request = Request {
         prefix: args.prefix.prefix.clone(),
         wish,
-        platform: args.platform.clone(),
-        context: args.context.map(Context::from),
-        made,
-    })
+        given: args.purpose.into(),
+        deed: session.deed(format!("install {what}"), args.reason),
+    };
+    let installed = carry_out(request, remote.as_ref(), session).await?;
+    session.output.answer(&installed, || summary(&installed, session))?;
+    Ok(Exit::Done)
 }
 
-fn summary(installed: &Installed, quiet: bool) -> String {
-    let what = installed.distributions.join(", ");
-    if quiet {
+/// What is asked for, read from arguments.
+pub(super) fn requested(targets: &[String]) -> Result<Vec<Requested>, Failure> {
+    let requested: Result<Vec<Requested>, ParseTargetError> =
+        targets.iter().map(|text| text.parse()).collect();
+    requested.map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Changes an environment, and tells what a person should know.
+pub(super) async fn carry_out(
+    request: Request,
+    remote: Option<&Remote>,
+    session: &Session,
+) -> Result<Installed, Failure> {
+    let store = Store::open(&session.store_folder()?)?;
+    let installer = Installer { remote, store: &store, progress: session.progress };
+    let installed = installer.install(request).await?;
+    for warning in &installed.warnings {
+        session.progress.warn(warning);
+    }
+    for note in &installed.notes {
+        session.progress.note(note);
+    }
+    Ok(installed)
+}
+
+fn summary(installed: &Installed, session: &Session) -> String {
+    let what = [&installed.distributions[..], &installed.products].concat().join(", ");
+    if session.output.quiet {
         return String::new();
     }
     if installed.unchanged {
         return format!("{what} is installed already; nothing to do");
     }
     let mut text = changes(&installed.changes);
-    text.push_str(&format!(
-        "Installed {what} as generation {} ({} fetched, {} reused)\n",
-        installed.generation,
-        indicatif::HumanBytes(installed.fetched_bytes),
-        indicatif::HumanBytes(installed.reused_bytes),
-    ));
-    text.push_str(&format!("digest {}\n", installed.digest));
+    text.push_str(&format!("Installed {what} as {}", made(installed)));
     text
 }
 
-fn changes(changes: &[Change]) -> String {
+/// The generation that was made, and its digest.
+pub(super) fn made(installed: &Installed) -> String {
+    format!(
+        "generation {} ({} fetched, {} reused)\ndigest {}\n",
+        installed.generation,
+        indicatif::HumanBytes(installed.fetched_bytes),
+        indicatif::HumanBytes(installed.reused_bytes),
+        installed.digest
+    )
+}
+
+/// What changed, one package a line.
+pub(super) fn changes(changes: &[Change]) -> String {
     let mut table = Table::bare();
     for Change { product, from, to } in changes {
         let (sign, build) = match (from, to) {
@@ -152,72 +188,4 @@ fn changes(changes: &[Change]) -> String {
         table.row([sign.to_owned(), product.to_string(), build]);
     }
     table.render()
-}
-
-impl From<install::Error> for Failure {
-    fn from(error: install::Error) -> Self {
-        use install::Error;
-        match error {
-            Error::Environment(error) => error.into(),
-            Error::Store(error) => error.into(),
-            Error::Lookup(error) => error.into(),
-            Error::Host(_) => Self::new(Exit::No, error)
-                .hint("put a fitting `python3` first on the PATH, or install for another platform"),
-            Error::Conflict(_) => Self::new(Exit::No, error),
-            Error::Offline { .. } => {
-                Self::failed(error).hint("run it once without `--offline`, or give `--lock FILE`")
-            }
-            Error::Download(error) => error.into(),
-            Error::Refused(_)
-            | Error::Sync { .. }
-            | Error::Canonical(_)
-            | Error::Busy { .. }
-            | Error::Broken(_) => Self::failed(error),
-        }
-    }
-}
-
-impl From<lookup::Error> for Failure {
-    fn from(error: lookup::Error) -> Self {
-        use lookup::Error;
-        match error {
-            Error::Remote(error) => Self::of_question(error),
-            Error::NoPlatform { .. } => {
-                Self::new(Exit::No, error).hint("name one of them with `--platform`")
-            }
-            Error::NoRelease { .. } => {
-                Self::new(Exit::No, error).hint("name a version: `NAME@VERSION`")
-            }
-            Error::Another { .. } | Error::Contradiction { .. } => Self::failed(error),
-        }
-    }
-}
-
-impl From<download::Error> for Failure {
-    fn from(error: download::Error) -> Self {
-        match &error {
-            download::Error::Remote { source, .. } => {
-                let hint = source.hint();
-                Self { hint, ..Self::failed(error) }
-            }
-            download::Error::WrongSum { .. } => Self::failed(error).hint(
-                "nothing was installed; the server's administrator should run `larder-server check`",
-            ),
-            download::Error::Disk { .. } | download::Error::Broken { .. } => Self::failed(error),
-        }
-    }
-}
-
-impl From<environment::Error> for Failure {
-    fn from(error: environment::Error) -> Self {
-        let hint = error.hint();
-        Self { hint, ..Self::failed(error) }
-    }
-}
-
-impl From<crate::store::Error> for Failure {
-    fn from(error: crate::store::Error) -> Self {
-        let hint = error.hint();
-        Self { hint, ..Self::failed(error) }
-    }
 }

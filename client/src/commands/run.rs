@@ -45,7 +45,8 @@ struct NotRun {
 /// Runs `larder run`.
 pub fn run(args: RunArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
-    let generation = environment.current()?;
+    // Held until the command and all that it starts have ended.
+    let (generation, _held) = environment.hold_current()?;
     session.keep_trees_of(&environment, &generation);
     let mut command = command(args.command, &generation.settings()?);
     // The program is looked for on the new PATH; this returns only when that fails.

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use larder_schema::Text;
+
 use crate::cli::Global;
 use crate::commands::output::Output;
 use crate::config::{self, Config, Places};
-use crate::environment::{Environment, Generation};
+use crate::environment::{Deed, Environment, Generation};
 use crate::error::Failure;
+use crate::install::now;
+use crate::memory::Memory;
 use crate::progress::Progress;
 use crate::remote::{Origin, Remote};
 use crate::store::Store;
@@ -24,6 +28,7 @@ pub struct Session {
     store: Option<PathBuf>,
     server: Option<String>,
     token: Option<String>,
+    accept_rollback: bool,
 }
 
 impl Session {
@@ -41,6 +46,7 @@ impl Session {
             store: global.store.or_else(|| places.store()),
             server: given(global.server),
             token: given(global.token).map(|token| token.trim().to_owned()),
+            accept_rollback: global.accept_rollback,
             places,
             config,
             config_file,
@@ -63,7 +69,16 @@ impl Session {
     pub fn remote(&self) -> Result<Remote, Failure> {
         let origin = self.origin()?;
         let token = self.token.as_deref().or_else(|| self.token_for(&origin));
-        Ok(Remote::new(origin, token, self.progress)?)
+        Ok(self.remembering(Remote::new(origin, token, self.progress)?))
+    }
+
+    /// The same server, whose answers are compared with what it said before; where there is no
+    /// place for a store, nothing is remembered.
+    fn remembering(&self, remote: Remote) -> Remote {
+        match self.store.clone() {
+            Some(store) => remote.remembering(Memory::new(store, self.accept_rollback)),
+            None => remote,
+        }
     }
 
     /// The server that was given, else the one that an environment came from.
@@ -71,7 +86,7 @@ impl Session {
         if self.server.is_some() || self.config.server.is_some() {
             return self.remote();
         }
-        Ok(Remote::new(origin.clone(), None, self.progress)?)
+        Ok(self.remembering(Remote::new(origin.clone(), None, self.progress)?))
     }
 
     /// The token in the settings is for the server in the settings, and for no other.
@@ -109,6 +124,11 @@ impl Session {
         if let Ok(store) = self.store_of(generation) {
             drop(store.register(environment.root()));
         }
+    }
+
+    /// Who does `command` now, and why.
+    pub fn deed(&self, command: String, reason: Option<Text>) -> Deed {
+        Deed { at: now(), by: self.places.user(), command, reason }
     }
 
     /// The settings file, for `larder login`.

@@ -1,7 +1,7 @@
 //! `larder status`: where an environment came from and how it stands.
 
 use clap::Args;
-use larder_schema::{Digest, Platform};
+use larder_schema::{Context, Digest, Platform};
 use serde::Serialize;
 
 use super::Session;
@@ -26,6 +26,10 @@ struct Status {
     generation: u64,
     digest: Digest,
     platform: Platform,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Context>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
     server: Origin,
     targets: Vec<String>,
     distributions: Vec<Standing>,
@@ -71,9 +75,11 @@ fn status(environment: &Environment, generation: Generation) -> Result<Status, F
             })
             .collect(),
         packages: lock.records.len(),
-        platform: lock.platform,
+        platform: lock.purpose.platform,
+        context: lock.purpose.context,
+        test: lock.purpose.test,
         server: lock.server,
-        targets: lock.targets,
+        targets: lock.targets.iter().map(ToString::to_string).collect(),
         made,
     })
 }
@@ -89,11 +95,21 @@ fn describe(status: &Status) -> String {
     }
     row("packages", status.packages.to_string());
     row("platform", status.platform.to_string());
+    if let Some(context) = status.context {
+        row("context", context.to_string());
+    }
+    if status.test {
+        row("test builds", "admitted".to_owned());
+    }
     row("generation", status.generation.to_string());
     row("targets", status.targets.join(", "));
     row("server", status.server.to_string());
     if let Some(made) = &status.made {
-        row("made", format!("{} by {}: larder {}", made.at, made.by, made.command));
+        let deed = &made.deed;
+        row("made", format!("{} by {}: larder {}", deed.at, deed.by, deed.command));
+        if let Some(reason) = &deed.reason {
+            row("reason", reason.to_string());
+        }
     }
     table.render()
 }

@@ -1,17 +1,19 @@
 //! `larder store`: looks after the store.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use larder_schema::TreeChecksum;
+use serde::Serialize;
 use serde_json::json;
 
 use super::Session;
 use super::table::Table;
-use crate::environment::Environment;
+use crate::environment::{Dropped, Environment};
 use crate::error::{Exit, Failure};
 use crate::printable::line;
-use crate::store::Store;
+use crate::store::{Cleaned, Store};
 use crate::verify::check_tree;
 
 /// Arguments of `larder store`.
@@ -32,7 +34,18 @@ enum StoreCommand {
     /// Compare every tree, byte by byte, with its checksum
     Check,
     /// Remove what no environment uses
-    Clean,
+    #[command(
+        after_help = "An environment uses what any of its generations is made from, so that \
+                            it can go back. With --keep-generations older ones are dropped first, \
+                            but never the current one, nor one that `larder run` or a shell with \
+                            `larder activate` runs in. What closes all that it inherits is not \
+                            seen to run there, nor is a shell of fish."
+    )]
+    Clean {
+        /// In every environment of this store keep the N newest generations alone
+        #[arg(long, value_name = "N")]
+        keep_generations: Option<usize>,
+    },
 }
 
 /// Runs `larder store`.
@@ -48,7 +61,7 @@ pub async fn run(args: StoreArgs, session: &Session) -> Result<Exit, Failure> {
         StoreCommand::Path | StoreCommand::List => list(&store, session),
         StoreCommand::Size => size(&store, session),
         StoreCommand::Check => check(&store, session),
-        StoreCommand::Clean => clean(&store, session),
+        StoreCommand::Clean { keep_generations } => clean(&store, keep_generations, session),
     }
 }
 
@@ -132,20 +145,70 @@ fn check(store: &Store, session: &Session) -> Result<Exit, Failure> {
     Ok(if ok { Exit::Done } else { Exit::No })
 }
 
-fn clean(store: &Store, session: &Session) -> Result<Exit, Failure> {
+/// Generations that were dropped in one environment.
+#[derive(Serialize)]
+struct Thinned {
+    environment: PathBuf,
+    #[serde(flatten)]
+    dropped: Dropped,
+}
+
+/// What a clean-up did.
+#[derive(Serialize)]
+struct Clean {
+    #[serde(flatten)]
+    cleaned: Cleaned,
+    generations: Vec<Thinned>,
+}
+
+fn clean(store: &Store, keep: Option<usize>, session: &Session) -> Result<Exit, Failure> {
+    // Before the store is taken: who installs holds the store while it waits for an environment.
+    let generations = match keep {
+        Some(keep) => thin(store, keep, session)?,
+        None => Vec::new(),
+    };
     let cleaned = store.clean(|| {
         session.progress.note("waiting for another larder that works in the store");
     })?;
-    session.output.answer(&cleaned, || {
-        let mut text = String::new();
-        for gone in &cleaned.environments {
-            text.push_str(&format!(
-                "Forgot the environment {}: it is gone\n",
-                line(&gone.display().to_string())
-            ));
-        }
-        let bytes = indicatif::HumanBytes(cleaned.bytes);
-        text + &format!("Removed {} trees, {bytes}", cleaned.trees)
-    })?;
+    let clean = Clean { cleaned, generations };
+    session.output.answer(&clean, || describe(&clean))?;
     Ok(Exit::Done)
+}
+
+/// Drops old generations; an environment that cannot be changed is left alone, with a warning.
+fn thin(store: &Store, keep: usize, session: &Session) -> Result<Vec<Thinned>, Failure> {
+    let mut all = Vec::new();
+    for folder in store.environments()?.into_iter().filter(|folder| folder.exists()) {
+        let thinned = Environment::open(&folder).and_then(|environment| {
+            let right = environment.change(|| {
+                session.progress.note("waiting for another larder that changes an environment");
+            })?;
+            environment.drop_old(&right, keep)
+        });
+        match thinned {
+            Ok(dropped) => all.push(Thinned { environment: folder, dropped }),
+            Err(error) => session.progress.warn(error),
+        }
+    }
+    Ok(all)
+}
+
+fn describe(Clean { cleaned, generations }: &Clean) -> String {
+    let place = |path: &PathBuf| line(&path.display().to_string()).into_owned();
+    let listed =
+        |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let mut text = String::new();
+    for Thinned { environment, dropped: Dropped { dropped, in_use } } in generations {
+        if !dropped.is_empty() {
+            text += &format!("Dropped generations {} of {}\n", listed(dropped), place(environment));
+        }
+        if !in_use.is_empty() {
+            text += &format!("Kept what is in use of {}: {}\n", place(environment), listed(in_use));
+        }
+    }
+    for gone in &cleaned.environments {
+        text += &format!("Forgot the environment {}: it is gone\n", place(gone));
+    }
+    let bytes = indicatif::HumanBytes(cleaned.bytes);
+    text + &format!("Removed {} trees, {bytes}", cleaned.trees)
 }

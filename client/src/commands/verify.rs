@@ -50,7 +50,8 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         let remote = session.remote_or(&generation.lock.server)?;
         let store = Store::open(store.root())?;
         let obtainer = Obtainer { remote: &remote, store: &store, progress: session.progress };
-        report = verify::repair(&environment, &generation, &obtainer, report).await?;
+        let deed = session.deed("verify --repair".to_owned(), None);
+        report = verify::repair(&environment, &generation, &obtainer, report, deed).await?;
     }
     session.output.answer(&report, || describe(&report, &generation))?;
     if report.ok {
@@ -65,7 +66,7 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
 /// The current generation; where `current` was led astray, the one that it will be led to.
 fn generation_of(environment: &Environment) -> Result<Generation, environment::Error> {
     match environment.current() {
-        Err(astray @ environment::Error::Current { .. }) => environment.newest()?.ok_or(astray),
+        Err(astray @ environment::Error::Current { .. }) => environment.latest()?.ok_or(astray),
         outcome => outcome,
     }
 }
@@ -122,7 +123,8 @@ fn count(number: usize) -> String {
     if number == 1 { "1 path".to_owned() } else { format!("{number} paths") }
 }
 
-fn table(damage: &[Damage]) -> Table {
+/// What is damaged, one path a line.
+pub(super) fn table(damage: &[Damage]) -> Table {
     let mut table = Table::bare();
     for one in damage {
         let product = one.product.as_ref().map_or("-".to_owned(), ToString::to_string);
@@ -136,7 +138,7 @@ impl From<verify::Error> for Failure {
         use verify::Error;
         match error {
             Error::Store(error) => error.into(),
-            Error::Remote(error) => error.into(),
+            Error::Lookup(error) => error.into(),
             Error::Environment(error) => error.into(),
             Error::Otherwise { .. } => Self::new(Exit::No, error),
             Error::Repair { .. } | Error::Disk { .. } | Error::Canonical(_) => Self::failed(error),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use larder_schema::ProductName;
+use larder_schema::canonical::CanonicalError;
 
 use crate::lock;
 
@@ -40,6 +41,29 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
+    /// A folder stands where `current` should be.
+    #[error("`{}` is a folder, and one that was set aside before stands at `{}`", .path.display(), .aside.display())]
+    Aside {
+        /// Where the link should be.
+        path: PathBuf,
+        /// Where the folder would go.
+        aside: PathBuf,
+    },
+    /// A generation whose folder is a link says not how it came to be.
+    #[error("`{}` is a link to something that is no generation", .path.display())]
+    Unmade {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Somebody else switches it again and again.
+    #[error("`{}` is changed by others all the time", .path.display())]
+    Restless {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A generation has no digest.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
     /// Two builds have a script of one name.
     #[error("`{first}` and `{second}` both have a script `{script}`")]
     TwoScripts {
@@ -89,9 +113,16 @@ impl Error {
             Self::Current { .. } => {
                 Some("lead it to the newest generation: larder verify --repair --prefix ENV".into())
             }
-            Self::TwoScripts { .. } | Self::Lock(_) | Self::Encode { .. } | Self::Disk { .. } => {
-                None
+            Self::Aside { aside, .. } => {
+                Some(format!("look what `{}` holds, and move it away", aside.display()))
             }
+            Self::TwoScripts { .. }
+            | Self::Lock(_)
+            | Self::Unmade { .. }
+            | Self::Restless { .. }
+            | Self::Canonical(_)
+            | Self::Encode { .. }
+            | Self::Disk { .. } => None,
         }
     }
 }

@@ -6,10 +6,11 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use larder_schema::{ProductName, Timestamp, TreeChecksum};
+use larder_schema::{ProductName, TreeChecksum};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Setting, disk, launcher, settings};
+use super::in_use::IN_USE;
+use super::{Deed, Error, Setting, disk, launcher, settings};
 use crate::lock::Lock;
 
 /// One generation of an environment.
@@ -29,18 +30,12 @@ const FOLDERS: [&str; 3] = ["packages", "bin", "pycache"];
 /// How a generation came to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
-    /// When.
-    pub at: Timestamp,
-    /// By which user.
-    pub by: String,
-    /// By which command, without secrets.
-    pub command: String,
+    /// By whom, when and why.
+    #[serde(flatten)]
+    pub deed: Deed,
     /// The store that its links lead to; what lies there is checked, so this need not be trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
-    /// The generation that was current before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<u64>,
 }
 
 impl Generation {
@@ -51,7 +46,7 @@ impl Generation {
 
     /// How it came to be; `None` when that cannot be read any more.
     pub fn made(&self) -> Option<Made> {
-        serde_json::from_slice(&fs::read(self.folder.join("history.json")).ok()?).ok()
+        serde_json::from_slice(&fs::read(self.folder.join("made.json")).ok()?).ok()
     }
 
     /// Which of its folders are links to somewhere else; its own folder is the empty name.
@@ -123,9 +118,10 @@ pub(super) fn write(
     }
     let path = folder.join("lock.json");
     write_new(&path, encoded(&path, lock.to_json())?.as_bytes(), 0o644)?;
-    let path = folder.join("history.json");
-    let history = encoded(&path, serde_json::to_string_pretty(made))? + "\n";
-    write_new(&path, history.as_bytes(), 0o644)
+    let path = folder.join("made.json");
+    let text = encoded(&path, serde_json::to_string_pretty(made))? + "\n";
+    write_new(&path, text.as_bytes(), 0o644)?;
+    write_new(&folder.join(IN_USE), b"", 0o644)
 }
 
 /// Writes one launcher, which must not be there yet.

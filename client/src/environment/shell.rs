@@ -24,6 +24,23 @@ impl Shell {
         }
     }
 
+    /// Code that keeps a generation from being dropped as long as the shell lives: it opens the
+    /// generation's file `in_use`, and lets `larder` lock what it has opened.
+    ///
+    /// Nothing for fish and for a shell that cannot hold a descriptor without a number of its own.
+    pub fn hold(self, in_use: &str, larder: &str) -> String {
+        let able = match self {
+            Self::Bash => "[ \"${BASH_VERSINFO:-0}\" -ge 4 ] && ",
+            Self::Zsh => "",
+            Self::Fish => return String::new(),
+        };
+        let (in_use, larder) = (posix_quoted(in_use), posix_quoted(larder));
+        format!(
+            "if {able}[ -r {in_use} ]; then exec {{LARDER_IN_USE}}<{in_use}; \
+             {larder} hold <&\"$LARDER_IN_USE\" || :; fi\n"
+        )
+    }
+
     /// Code that makes `settings`.
     pub fn code(self, settings: &[Setting]) -> String {
         let line = match self {
@@ -34,8 +51,12 @@ impl Shell {
     }
 }
 
+fn posix_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 fn posix(Setting { name, change }: &Setting) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let quoted = posix_quoted;
     match change {
         Change::Set(text) => format!("export {name}={}", quoted(text)),
         Change::Prepend(folders) => {
@@ -111,6 +132,14 @@ mod tests {
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text, "it's \\ $(touch x) `y` é|/a b:/c:/old|/p|");
+    }
+
+    #[test]
+    fn a_shell_that_cannot_hold_is_left_in_peace() {
+        let code = Shell::Bash.hold("/no/in-use", "/no/larder") + "echo on";
+        let output = std::process::Command::new("/bin/sh").args(["-euc", &code]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "on\n");
+        assert_eq!(Shell::Fish.hold("/a", "/b"), "");
     }
 
     #[test]

@@ -7,8 +7,7 @@ use tokio::task::JoinError;
 
 use super::obtain::Refused;
 use crate::host::Unmet;
-use crate::plan::Conflict;
-use crate::{download, environment, lookup, store};
+use crate::{download, environment, find, store};
 
 /// An install did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +18,9 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// What was asked for was not found.
+    /// What is wished was not found, or cannot be.
     #[error(transparent)]
-    Lookup(#[from] lookup::Error),
-    /// It does not fit together.
-    #[error(transparent)]
-    Conflict(#[from] Conflict),
+    Find(#[from] find::Error),
     /// The host is not good enough.
     #[error("this host will not do: {}", .0.iter().map(Unmet::sentence).collect::<Vec<_>>().join("; "))]
     Host(Vec<Unmet>),

@@ -4,6 +4,28 @@ use larder_schema::{Digest, Platform, Problem, ProblemKind, Sha256};
 
 use super::Origin;
 
+/// Why a server could not be reached: what the layers below say, in the words of the lowest.
+#[derive(Debug)]
+pub struct Unreached(reqwest::Error);
+
+impl From<reqwest::Error> for Unreached {
+    fn from(error: reqwest::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl std::fmt::Display for Unreached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut lowest: &dyn std::error::Error = &self.0;
+        while let Some(below) = lowest.source() {
+            lowest = below;
+        }
+        write!(f, "{lowest}")
+    }
+}
+
+impl std::error::Error for Unreached {}
+
 /// A request did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -14,7 +36,7 @@ pub enum Error {
         origin: Origin,
         /// Why.
         #[source]
-        source: reqwest::Error,
+        source: Unreached,
     },
     /// It said nothing for too long.
     #[error("the server at `{origin}` did not answer within {} s", super::IDLE.as_secs())]
@@ -126,7 +148,7 @@ impl Error {
     /// Whether trying again may help.
     pub fn may_be_retried(&self) -> bool {
         match self {
-            Self::Unreachable { source, .. } => !source.is_redirect() && !source.is_builder(),
+            Self::Unreachable { source, .. } => !source.0.is_redirect() && !source.0.is_builder(),
             Self::Silent { .. } => true,
             Self::Refused { .. } | Self::Status { .. } => {
                 matches!(self.status(), Some(408 | 429 | 502 | 503 | 504))
@@ -137,6 +159,11 @@ impl Error {
             | Self::Token
             | Self::Client(_) => false,
         }
+    }
+
+    /// Whether there was no connection at all.
+    pub(super) fn is_no_connection(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if source.0.is_connect())
     }
 
     /// A way out, when one is known.

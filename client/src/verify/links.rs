@@ -85,15 +85,8 @@ fn extra<T>(folder: &Path, name: &str, wanted: &BTreeMap<String, T>) -> Vec<Dama
 }
 
 /// Makes links and launchers what they should be.
-///
-/// A generation whose folder leads elsewhere is left alone: that place is not ours to write to. The
-/// next install makes a new one.
 pub(super) fn mend(generation: &Generation, store: &Store) -> Result<(), Error> {
-    let redirected = generation.redirected();
-    if redirected.contains(&"") {
-        return Ok(());
-    }
-    for path in redirected.iter().map(|name| generation.folder.join(name)) {
+    for path in generation.redirected().iter().map(|name| generation.folder.join(name)) {
         let made = fs::remove_file(&path).and_then(|()| fs::create_dir(&path));
         made.map_err(|source| Error::Disk { path, source })?;
     }

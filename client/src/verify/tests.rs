@@ -9,7 +9,7 @@ use larder_schema::TreeChecksum;
 use larder_schema::archive::ArchiveFormat;
 
 use super::{DamageKind, check_tree};
-use crate::environment::{Environment, Made};
+use crate::environment::{Deed, Environment, Made};
 use crate::install::Obtainer;
 use crate::progress::Progress;
 use crate::remote::Remote;
@@ -169,6 +169,15 @@ fn an_index_that_lies_is_not_believed() {
     assert_eq!(fixture.damage(), [(".".into(), DamageKind::Changed)]);
 }
 
+fn deed() -> Deed {
+    Deed {
+        at: "2026-11-23T06:00:00Z".parse().unwrap(),
+        by: "me".into(),
+        command: "install stack".into(),
+        reason: None,
+    }
+}
+
 /// An environment with one generation of no packages.
 struct Empty {
     _folder: tempfile::TempDir,
@@ -182,16 +191,10 @@ impl Empty {
         let store = Store::open(&folder.path().join("store")).unwrap();
         let environment = Environment::create(&folder.path().join("env")).unwrap();
         let right = environment.change(|| {}).unwrap();
-        let made = Made {
-            at: "2026-11-23T06:00:00Z".parse().unwrap(),
-            by: "me".into(),
-            command: "install stack".into(),
-            store: None,
-            from: None,
-        };
+        let made = Made { deed: deed(), store: None };
         let lock = crate::lock::tests::lock(&[]);
         let generation = environment.make(&right, lock, made, |tree| store.tree(tree)).unwrap();
-        environment.switch(&right, generation.number).unwrap();
+        environment.switch(&right, &generation, deed(), String::new()).unwrap();
         drop(right);
         Self { _folder: folder, store, environment }
     }
@@ -205,13 +208,13 @@ impl Empty {
     /// What is found, and what still is after a repair.
     async fn damage(&self) -> [Vec<(String, DamageKind)>; 2] {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let generation = self.environment.newest().unwrap().unwrap();
+        let generation = self.environment.latest().unwrap().unwrap();
         let (environment, store, progress) = (&self.environment, &self.store, Progress::Quiet);
         let remote = Remote::new(generation.lock.server.clone(), None, progress).unwrap();
         let obtainer = Obtainer { remote: &remote, store, progress };
         let before = super::verify(environment, &generation, store).unwrap();
-        let after =
-            super::repair(environment, &generation, &obtainer, before.clone()).await.unwrap();
+        let after = super::repair(environment, &generation, &obtainer, before.clone(), deed());
+        let after = after.await.unwrap();
         [before, after].map(|report| {
             assert_eq!(report.ok, report.damage.is_empty());
             report.damage.into_iter().map(|damage| (damage.path, damage.kind)).collect()
@@ -249,7 +252,7 @@ async fn a_folder_that_became_a_link_is_damage_and_made_anew() {
 }
 
 #[tokio::test]
-async fn a_generation_that_became_a_link_is_damage_and_left_alone() {
+async fn a_generation_that_became_a_link_is_damage_and_made_again_in_its_place() {
     let empty = Empty::new();
     let root = empty.environment.root();
     fs::rename(root.join("generations/1"), root.join("elsewhere")).unwrap();
@@ -259,8 +262,25 @@ async fn a_generation_that_became_a_link_is_damage_and_left_alone() {
     let [found, left] = empty.damage().await;
 
     assert_eq!(found, [("generations/1".into(), DamageKind::Link)]);
-    assert_eq!(left, found);
+    assert_eq!(left, []);
+    assert!(!root.join("generations/1").is_symlink());
     assert!(root.join("elsewhere/pycache/a.pyc").exists());
+}
+
+#[tokio::test]
+async fn a_folder_in_place_of_current_is_set_aside() {
+    let empty = Empty::new();
+    let root = empty.environment.root();
+    fs::remove_file(root.join("current")).unwrap();
+    fs::create_dir(root.join("current")).unwrap();
+    fs::write(root.join("current/notes.txt"), "mine").unwrap();
+
+    let [found, left] = empty.damage().await;
+
+    assert_eq!(found, [("current".into(), DamageKind::Changed)]);
+    assert_eq!(left, []);
+    assert_eq!(empty.environment.current().unwrap().number, 1);
+    assert_eq!(fs::read_to_string(root.join("current.aside/notes.txt")).unwrap(), "mine");
 }
 
 #[tokio::test]

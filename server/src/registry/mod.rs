@@ -9,8 +9,11 @@ pub mod fetch;
 pub mod identify;
 pub mod journal;
 pub mod lookup;
+pub mod products;
+pub mod promote;
 pub mod publish;
 pub mod resolve;
+pub mod statements;
 pub mod tokens;
 pub mod upload;
 

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use larder_schema::api::Withdrawn;
 use larder_schema::closure::Closure;
 use larder_schema::resolution::{DistributionChoice, Preferred};
 use larder_schema::{
@@ -311,10 +310,7 @@ fn answer(chosen: &[StoredBuild], records: bool) -> ResolveAnswer {
         builds: ordered().map(listed).collect(),
         records: records.then(|| ordered().map(|stored| stored.build.clone()).collect()),
         withdrawn: ordered()
-            .filter_map(|stored| {
-                let reason = stored.withdrawn.clone()?;
-                Some(Withdrawn { key: stored.build.key(), reason })
-            })
+            .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())))
             .collect(),
     }
 }

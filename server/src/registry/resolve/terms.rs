@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use larder_schema::api::Withdrawal;
 use larder_schema::record::Role;
 use larder_schema::{
     BuildName, Context, Distribution, Need, Platform, ProductName, Stage, Text, Wanted,
 };
 
-use crate::catalog::candidates::{Candidate, Withdrawal};
+use crate::catalog::candidates::Candidate;
 
 /// A question that needs nothing but candidates any more.
 #[derive(Debug)]

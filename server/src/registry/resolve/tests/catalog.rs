@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use larder_schema::api::Withdrawal;
 use larder_schema::record::{Abi, BuiltAgainst};
 use larder_schema::{
     BuildKey, BuildName, Context, Dependency, DependencyKind, Platform, ProductName, Role, Stage,
     Text, Version, Wanted,
 };
 
-use crate::catalog::candidates::{Candidate, Candidates, Withdrawal};
+use crate::catalog::candidates::{Candidate, Candidates};
 use crate::catalog::{Error, StoredBuild};
 use crate::registry::resolve::terms::{Listing, Preferences, Terms};
 

@@ -35,8 +35,13 @@ fn records(memory: &Memory) -> Vec<(Build, Digest)> {
 
 async fn store(catalog: &Sqlite, memory: &Memory) {
     let records = records(memory);
-    let builds =
-        Publication { builds: records.clone(), distribution: None, tags: Vec::new(), twins: false };
+    let builds = Publication {
+        builds: records.clone(),
+        distribution: None,
+        tags: Vec::new(),
+        twins: false,
+        new_products: true,
+    };
     catalog.record(&builds, &act()).await.unwrap().unwrap();
     for (seq, stage) in &memory.stages {
         let (build, _) = &records[usize::try_from(*seq).unwrap() - 1];
@@ -47,7 +52,13 @@ async fn store(catalog: &Sqlite, memory: &Memory) {
         .unwrap();
         let digest = document.digest().unwrap();
         let distribution = Some((document, digest));
-        let one = Publication { builds: Vec::new(), distribution, tags: Vec::new(), twins: false };
+        let one = Publication {
+            builds: Vec::new(),
+            distribution,
+            tags: Vec::new(),
+            twins: false,
+            new_products: true,
+        };
         catalog.record(&one, &act()).await.unwrap().unwrap();
     }
     for ((_, candidate), (_, digest)) in memory.builds.iter().zip(&records) {

@@ -1,0 +1,95 @@
+//! `larder lock`: writes down exactly what an install would install, and installs nothing.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Session;
+use super::install::{PurposeArgs, requested};
+use crate::error::{Exit, Failure};
+use crate::find::Finder;
+use crate::lock::{Lock, LockedDistribution};
+use crate::wish::Wish;
+
+/// Arguments of `larder lock`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: larder lock 'afw@^17.0' -o lock.json; \
+                        larder install --lock lock.json --prefix env")]
+pub struct LockArgs {
+    /// Distributions and products, as `larder install` takes them
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// Where the lock goes
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// What it is for
+    #[command(flatten)]
+    pub purpose: PurposeArgs,
+}
+
+/// What was locked.
+#[derive(Serialize)]
+struct Locked {
+    file: PathBuf,
+    digest: larder_schema::Digest,
+    distributions: Vec<String>,
+    packages: usize,
+    warnings: Vec<String>,
+}
+
+/// A lock was not written.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write `{}`", .path.display())]
+struct Unwritten {
+    path: PathBuf,
+    #[source]
+    source: std::io::Error,
+}
+
+/// Runs `larder lock`.
+pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
+    let wish = Wish::Add(requested(&args.targets)?);
+    let remote = session.remote()?;
+    let finder = Finder { remote: Some(&remote), progress: session.progress };
+    let found = finder.find(&wish, &args.purpose.into(), None).await?;
+    for warning in &found.warnings {
+        session.progress.warn(warning);
+    }
+    write(&args.output, &found.lock)?;
+    let locked = Locked {
+        digest: found.lock.digest().map_err(Failure::failed)?,
+        distributions: found.lock.distributions.iter().map(LockedDistribution::name).collect(),
+        packages: found.lock.records.len(),
+        warnings: found.warnings,
+        file: args.output,
+    };
+    session.output.answer(&locked, || match session.output.quiet {
+        true => String::new(),
+        false => format!(
+            "Locked {} packages in {}\ndigest {}\n",
+            locked.packages,
+            locked.file.display(),
+            locked.digest
+        ),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Writes a lock, whole or not at all.
+fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
+    let text = lock.to_json().map_err(Failure::failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let written = || -> std::io::Result<()> {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        let mut file = tempfile::Builder::new()
+            .permissions(mode)
+            .tempfile_in(folder.unwrap_or_else(|| Path::new(".")))?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().map_err(|source| Failure::failed(Unwritten { path: path.to_owned(), source }))
+}

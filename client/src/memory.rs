@@ -1,0 +1,391 @@
+//! What each server has said before: digests, and how far each tag has moved.
+//!
+//! What was published never changes and a tag's serial never goes back, so a server that says
+//! otherwise was set back, is another one, or is not to be trusted.
+//!
+//! A file for each server in the store's `remembered/`, replaced as a whole while a lock is held.
+
+use std::fs;
+use std::io;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use larder_schema::api::{DistributionName, TagState};
+use larder_schema::{Blake3, BuildKey, Digest, DistributionVersion, Label, Platform, ProductName};
+use serde::{Deserialize, Serialize};
+
+use crate::durable::sync_folder;
+use crate::kernel_lock::{Held, Mode};
+use crate::remote::Origin;
+use crate::store::{self, Store};
+
+/// Remembers what servers say.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    store: PathBuf,
+    accepts: bool,
+}
+
+/// What a server says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Digests of distributions.
+    #[serde(default)]
+    pub distributions: Vec<SaidOf<DistributionName>>,
+    /// Digests of builds' records.
+    #[serde(default)]
+    pub builds: Vec<SaidOf<BuildKey>>,
+    /// Where tags stand.
+    #[serde(default)]
+    pub tags: Vec<SaidOfTag>,
+}
+
+/// The digest of something that never changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaidOf<K> {
+    /// What it is called.
+    #[serde(flatten)]
+    pub key: K,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// Where a tag stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaidOfTag {
+    /// The distribution.
+    pub name: ProductName,
+    /// The tag.
+    pub tag: Label,
+    /// How often it has moved.
+    pub serial: u64,
+    /// What it names.
+    pub version: DistributionVersion,
+}
+
+/// A server does not say what it said before.
+#[derive(Debug, thiserror::Error)]
+pub enum Rollback {
+    /// Another document under the same name.
+    #[error(
+        "the server says that `{name}` is {now}, and said {before} before; what was published \
+         never changes, so this is an older copy of the server, another server, or a fraud"
+    )]
+    Other {
+        /// What it is called.
+        name: String,
+        /// What it said.
+        before: Digest,
+        /// What it says.
+        now: Digest,
+    },
+    /// A tag went back, or was moved without anybody knowing.
+    #[error(
+        "the server says that `{name}` names {now} (serial {now_serial}), and said {before} (serial \
+         {before_serial}) before; a serial never goes back and names one version, so this is an \
+         older copy of the server, another server, or a fraud"
+    )]
+    Tag {
+        /// The distribution and the tag.
+        name: String,
+        /// What it named.
+        before: DistributionVersion,
+        /// How often it had moved.
+        before_serial: u64,
+        /// What it names.
+        now: DistributionVersion,
+        /// How often it has moved.
+        now_serial: u64,
+    },
+    /// A tag or a distribution is gone.
+    #[error(
+        "the server does not know `{name}` any more, which was {before}; nothing is ever taken \
+         away, so this is an older copy of the server, another server, or a fraud"
+    )]
+    Gone {
+        /// What is gone.
+        name: String,
+        /// What it was.
+        before: String,
+    },
+}
+
+/// What a server said before cannot be remembered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server does not say what it said before.
+    #[error(transparent)]
+    Rollback(Box<Rollback>),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// What is remembered cannot be read.
+    #[error("`{}` does not say what the server said before", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl From<Rollback> for Error {
+    fn from(rollback: Rollback) -> Self {
+        Self::Rollback(Box::new(rollback))
+    }
+}
+
+impl Memory {
+    /// In the store at `store`; one that `accepts` takes what servers say now for the truth.
+    pub fn new(store: PathBuf, accepts: bool) -> Self {
+        Self { store, accepts }
+    }
+
+    /// Compares what `server` says with what it said before, and remembers it.
+    pub fn hear(&self, server: &Origin, said: &Said) -> Result<(), Error> {
+        let mut known = read(&file(&Store::look(&self.store)?, server))?;
+        if !self.learn(&mut known, said)? {
+            return Ok(());
+        }
+        self.change(server, |known| self.learn(known, said))
+    }
+
+    /// Hears that there is no such tag.
+    pub fn hear_of_no_tag(
+        &self,
+        server: &Origin,
+        name: &ProductName,
+        tag: &Label,
+    ) -> Result<(), Error> {
+        let is_it = |said: &SaidOfTag| said.name == *name && said.tag == *tag;
+        let known = read(&file(&Store::look(&self.store)?, server))?;
+        let Some(before) = known.tags.into_iter().find(is_it) else { return Ok(()) };
+        if self.accepts {
+            return self.change(server, |known| {
+                known.tags.retain(|said| !is_it(said));
+                Ok(true)
+            });
+        }
+        let (name, version, serial) = (format!("{name}@{tag}"), before.version, before.serial);
+        Err(Rollback::Gone { name, before: format!("{version} (serial {serial})") }.into())
+    }
+
+    /// Hears that `newest` is the newest release of a distribution that fits `platform`.
+    pub fn hear_of_newest(
+        &self,
+        server: &Origin,
+        name: &ProductName,
+        platform: &Platform,
+        newest: Option<&DistributionVersion>,
+    ) -> Result<(), Error> {
+        let is_newer = |said: &&SaidOf<DistributionName>| {
+            let DistributionName { name: known, version, platform: of } = &said.key;
+            let release = matches!(version, DistributionVersion::Release(_));
+            known == name && of.fits(platform) && release && newest.is_none_or(|it| version > it)
+        };
+        let known = read(&file(&Store::look(&self.store)?, server))?;
+        match known.distributions.iter().find(is_newer).filter(|_| !self.accepts) {
+            None => Ok(()),
+            Some(said) => {
+                Err(Rollback::Gone { name: told(&said.key), before: said.digest.to_string() }
+                    .into())
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        server: &Origin,
+        change: impl FnOnce(&mut Said) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let store = Store::open(&self.store)?;
+        let path = file(&store, server);
+        let lock = path.with_extension("lock");
+        let _alone = Held::take(&lock, Mode::Alone, || {}).map_err(store::disk("lock", &lock))?;
+        let mut known = read(&path)?;
+        if change(&mut known)? {
+            write(&path, &known).map_err(store::disk("write", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is new; answers whether there was something.
+    fn learn(&self, known: &mut Said, said: &Said) -> Result<bool, Error> {
+        let mut is_new = false;
+        for one in &said.distributions {
+            is_new |= self.learn_one(&mut known.distributions, one, told)?;
+        }
+        for one in &said.builds {
+            is_new |= self.learn_one(&mut known.builds, one, ToString::to_string)?;
+        }
+        for tag in &said.tags {
+            is_new |= self.learn_tag(&mut known.tags, tag)?;
+        }
+        Ok(is_new)
+    }
+
+    fn learn_one<K: Clone + PartialEq>(
+        &self,
+        known: &mut Vec<SaidOf<K>>,
+        said: &SaidOf<K>,
+        told: impl Fn(&K) -> String,
+    ) -> Result<bool, Error> {
+        match known.iter_mut().find(|known| known.key == said.key) {
+            Some(known) if known.digest == said.digest => return Ok(false),
+            Some(known) if self.accepts => known.digest = said.digest,
+            Some(SaidOf { digest: before, .. }) => {
+                let (name, before, now) = (told(&said.key), *before, said.digest);
+                return Err(Rollback::Other { name, before, now }.into());
+            }
+            None => known.push(said.clone()),
+        }
+        Ok(true)
+    }
+
+    fn learn_tag(&self, known: &mut Vec<SaidOfTag>, said: &SaidOfTag) -> Result<bool, Error> {
+        let same = |known: &&mut SaidOfTag| known.name == said.name && known.tag == said.tag;
+        let Some(known) = known.iter_mut().find(same) else {
+            known.push(said.clone());
+            return Ok(true);
+        };
+        if known == said {
+            return Ok(false);
+        }
+        if said.serial <= known.serial && !self.accepts {
+            let SaidOfTag { name, tag, serial, version } = said.clone();
+            return Err(Rollback::Tag {
+                name: format!("{name}@{tag}"),
+                before: known.version.clone(),
+                before_serial: known.serial,
+                now: version,
+                now_serial: serial,
+            }
+            .into());
+        }
+        known.clone_from(said);
+        Ok(true)
+    }
+}
+
+impl SaidOfTag {
+    /// What an answer says.
+    pub fn of(state: &TagState) -> Self {
+        let TagState { name, tag, version, serial, .. } = state.clone();
+        Self { name, tag, serial, version }
+    }
+}
+
+fn told(DistributionName { name, version, platform }: &DistributionName) -> String {
+    format!("{name}@{version} for {platform}")
+}
+
+fn file(store: &Store, server: &Origin) -> PathBuf {
+    let name = Blake3::of(server.to_string().as_bytes()).to_hex();
+    store.remembered().join(format!("{name}.json"))
+}
+
+fn read(path: &Path) -> Result<Said, Error> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| Error::Malformed { path: path.to_owned(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Said::default()),
+        Err(error) => Err(store::disk("read", path)(error).into()),
+    }
+}
+
+fn write(path: &Path, known: &Said) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(&serde_json::to_vec_pretty(known)?)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(serial: u64, version: &str) -> Said {
+        let tag = SaidOfTag {
+            name: "apps".parse().unwrap(),
+            tag: "current".parse().unwrap(),
+            serial,
+            version: version.parse().unwrap(),
+        };
+        Said { tags: vec![tag], ..Said::default() }
+    }
+
+    fn distribution(version: &str, digest: &str) -> Said {
+        let key = DistributionName {
+            name: "apps".parse().unwrap(),
+            version: version.parse().unwrap(),
+            platform: Platform::Any,
+        };
+        let digest = Digest::of(digest.as_bytes());
+        Said { distributions: vec![SaidOf { key, digest }], ..Said::default() }
+    }
+
+    fn server(port: u16) -> Origin {
+        format!("http://127.0.0.1:{port}").parse().unwrap()
+    }
+
+    #[test]
+    fn a_server_that_goes_back_is_found_and_accepted_only_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = |accepts| Memory::new(folder.path().join("store"), accepts);
+        let hear = |accepts, said: &Said| memory(accepts).hear(&server(1), said);
+        hear(false, &tag(2, "1.0.1")).unwrap();
+        hear(false, &distribution("1.0.1", "a")).unwrap();
+        hear(false, &tag(3, "1.0.2")).unwrap();
+
+        for said in [tag(2, "1.0.1"), tag(3, "1.0.1"), distribution("1.0.1", "b")] {
+            assert!(matches!(hear(false, &said), Err(Error::Rollback(_))), "{said:?}");
+            memory(false).hear(&server(2), &said).unwrap();
+        }
+        hear(true, &tag(1, "1.0.0")).unwrap();
+        hear(false, &tag(1, "1.0.0")).unwrap();
+        hear(true, &distribution("1.0.1", "b")).unwrap();
+        hear(false, &distribution("1.0.1", "b")).unwrap();
+    }
+
+    #[test]
+    fn what_is_gone_is_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = |accepts| Memory::new(folder.path().join("store"), accepts);
+        let (name, label) = ("apps".parse().unwrap(), "current".parse().unwrap());
+        let newest = |version: &str| {
+            let version = version.parse().unwrap();
+            memory(false).hear_of_newest(&server(1), &name, &Platform::Any, Some(&version))
+        };
+        memory(false).hear_of_no_tag(&server(1), &name, &label).unwrap();
+        memory(false).hear(&server(1), &tag(1, "1.0.0")).unwrap();
+        memory(false).hear(&server(1), &distribution("1.0.1", "a")).unwrap();
+
+        assert!(memory(false).hear_of_no_tag(&server(1), &name, &label).is_err());
+        memory(true).hear_of_no_tag(&server(1), &name, &label).unwrap();
+        memory(false).hear_of_no_tag(&server(1), &name, &label).unwrap();
+        newest("1.0.1").unwrap();
+        newest("1.0.2").unwrap();
+        assert!(newest("1.0.0").is_err());
+    }
+
+    #[test]
+    fn what_many_hear_at_once_is_all_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::new(folder.path().join("store"), false);
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let memory = &memory;
+                scope.spawn(move || {
+                    let version = format!("1.0.{number}");
+                    memory.hear(&server(1), &distribution(&version, &version)).unwrap();
+                });
+            }
+        });
+
+        let known = read(&file(&Store::look(&memory.store).unwrap(), &server(1))).unwrap();
+        assert_eq!(known.distributions.len(), 16);
+    }
+}
