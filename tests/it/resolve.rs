@@ -1,7 +1,9 @@
 //! Which builds meet some requirements, through the front door.
 
+use std::time::{Duration, Instant};
+
 use larder_schema::Problem;
-use larder_tests::{Http, TestRegistry, build, distribution};
+use larder_tests::{Http, Parcel, TestRegistry, build, distribution};
 use serde_json::{Value, json};
 
 /// Asks for products by requirement (`afw ^1.0`), by build (`afw@1.0.0-b1`) or by name alone.
@@ -441,4 +443,54 @@ async fn more_than_one_question_may_have_is_told_as_a_limit() {
     assert!(many.problem().detail.contains("resolve_requirements"), "{}", many.text());
     assert_eq!(wide.problem().fields["limit"], "resolve_candidates");
     http.post("/api/v1/resolve", &json!({"requirements": [], "more": 1})).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_question_whose_time_is_over_is_told_as_a_limit() {
+    let registry = TestRegistry::start_with(|config| {
+        config.limits.resolve_steps = u64::MAX;
+        config.limits.resolve_seconds = 1;
+    })
+    .await;
+    let hard = pigeons(&registry, 12).await;
+
+    let refusal = registry.anybody().post("/api/v1/resolve", &hard).await.expect(503).problem();
+
+    assert_eq!(refusal.fields["limit"], "resolve_seconds");
+}
+
+#[tokio::test]
+async fn a_question_that_was_taken_back_holds_nobody_up() {
+    let registry = TestRegistry::start_with(|config| {
+        config.limits.resolve_steps = u64::MAX;
+        config.limits.resolve_seconds = 19;
+        config.limits.resolve_at_once = 1;
+    })
+    .await;
+    let hard = pigeons(&registry, 12).await;
+    let http = registry.anybody();
+    let request = http.request(reqwest::Method::POST, "/api/v1/resolve").json(&hard);
+    let taken_back = http.try_send(request.timeout(Duration::from_millis(300))).await;
+    assert!(taken_back.is_err_and(|error| error.is_timeout()), "it was answered too soon");
+
+    let asked = Instant::now();
+    resolved(&http, &question(&["pigeon0"])).await;
+
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_long_chain_of_needs_is_followed_to_its_end() {
+    let registry = TestRegistry::start().await;
+    let link = |number: usize| {
+        let one = build(&format!("p{number:04}"), "1.0.0-b1").without_archive();
+        if number < 999 { one.needs(&format!("p{:04}", number + 1), "^1") } else { one }
+    };
+    let parcels: Vec<Parcel> = (0..1_000).map(|number| link(number).pack()).collect();
+    registry.publish_all(&parcels.iter().collect::<Vec<_>>()).await;
+
+    let builds = resolved(&registry.anybody(), &question(&["p0000"])).await;
+
+    assert_eq!(builds.len(), 1_000);
+    assert_eq!((builds[0].as_str(), builds[999].as_str()), ("p0999@1.0.0-b1", "p0000@1.0.0-b1"));
 }

@@ -68,6 +68,8 @@ pub fn start(registry: Registry) -> io::Result<HttpServer> {
     })
     .workers(workers)
     .max_connections(limits.connections.div_ceil(workers))
+    // Who closes the connection is gone: what was asked is given up, such as a long resolution.
+    .h1_allow_half_closed(false)
     .keep_alive(Duration::from_secs(limits.idle_seconds))
     .client_request_timeout(Duration::from_secs(limits.header_seconds))
     .client_disconnect_timeout(DISCONNECT)
