@@ -12,6 +12,7 @@ pub mod durable;
 pub mod environment;
 pub mod error;
 pub mod find;
+pub mod graph;
 pub mod host;
 pub mod identify;
 pub mod import;

@@ -13,6 +13,7 @@ mod identify;
 mod large;
 mod lists;
 mod living;
+mod products;
 mod publish;
 mod real;
 mod recovery;
