@@ -23,6 +23,8 @@ mod roles;
 mod round_trips;
 mod statements;
 mod stopping;
+mod switching;
 mod tags;
 mod tokens;
 mod uploads;
+mod weeklies;
