@@ -80,7 +80,7 @@ pub enum Command {
     Hold,
     /// Say what a file, a folder, an environment or a checksum is
     Identify(commands::identify::IdentifyArgs),
-    /// Show a product or a build
+    /// Show a product, builds or one build
     Show(commands::show::ShowArgs),
     /// Say which builds meet requirements, or why none do
     Resolve(commands::resolve::ResolveArgs),
@@ -96,6 +96,12 @@ pub enum Command {
     Dist(commands::dist::DistArgs),
     /// Move and list tags
     Tag(commands::tag::TagArgs),
+    /// Say that a build or a distribution must not be used for anything new
+    Withdraw(commands::withdraw::WithdrawArgs),
+    /// Say something else about a build or a distribution
+    Note(commands::withdraw::NoteArgs),
+    /// Declare and approve products
+    Product(commands::product::ProductArgs),
     /// Look after the store
     Store(commands::store::StoreArgs),
     /// Keep server and token in the settings

@@ -131,7 +131,7 @@ impl Finder<'_> {
         if let Some(request) = request(&search, &purpose, &distributions) {
             let resolved = resolve::resolve(remote, &request, listed(&distributions)).await?;
             let withdrawn = &resolved.answer.withdrawn;
-            warnings.extend(withdrawn.iter().map(|one| sentence(&one.key, &one.reason)));
+            warnings.extend(withdrawn.iter().map(|one| one.to_string()));
             records.extend(resolved.records);
         }
         warnings.sort();
@@ -145,7 +145,9 @@ impl Finder<'_> {
     async fn withdrawn(&self, records: &[Build]) -> Vec<String> {
         let Some(remote) = self.remote else { return Vec::new() };
         match lookup::withdrawn(remote, records).await {
-            Ok(withdrawn) => withdrawn.iter().map(|(key, reason)| sentence(key, reason)).collect(),
+            Ok(withdrawn) => {
+                withdrawn.into_iter().map(|(key, why)| why.of(key).to_string()).collect()
+            }
             Err(error) => {
                 self.progress.note(format!("{error}: nobody knows what was withdrawn"));
                 Vec::new()
@@ -184,11 +186,7 @@ fn request(
 }
 
 fn withdrawn_of(found: &Found) -> Vec<String> {
-    found.answer.about.withdrawn.iter().map(|one| sentence(&one.key, &one.reason)).collect()
-}
-
-fn sentence(key: &larder_schema::BuildKey, reason: &larder_schema::Text) -> String {
-    format!("`{key}` was withdrawn: {reason}")
+    found.answer.about.withdrawn.iter().map(|one| one.to_string()).collect()
 }
 
 fn records_of(installed: &Lock, kept: &[LockedDistribution]) -> Vec<Build> {

@@ -88,6 +88,11 @@ fn platforms(there: &[Platform]) -> String {
     there.iter().map(|platform| format!("`{platform}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// `; its versions are …`, or nothing.
+pub(crate) fn there_are(there: &[DistributionVersion]) -> String {
+    if there.is_empty() { String::new() } else { format!("; its versions are {}", versions(there)) }
+}
+
 /// The newest few: a sentence is no place for all weeklies of ten years.
 fn versions(there: &[DistributionVersion]) -> String {
     const MOST: usize = 8;

@@ -15,10 +15,13 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use larder_schema::api::{
     Expected, PublishAnswer, PublishRequest, TagMove, TagState, TagsAnswer, paths,
 };
-use larder_schema::{ArchiveName, Build, BuildKey, Distribution, Label, ProblemKind, Sha256};
+use larder_schema::{
+    ArchiveName, Build, BuildKey, Distribution, Label, Platform, ProblemKind, Sha256,
+};
 
 use crate::progress::{Progress, Transfer};
 use crate::remote::{self, Remote};
+use crate::tag::{self, Move};
 use crate::upload::{self, LocalFile, Memory, Uploader};
 
 /// How many archives are sent at once.
@@ -44,6 +47,9 @@ pub struct Order {
     pub distribution: Option<Distribution>,
     /// A tag that shall point to the distribution.
     pub tag: Option<Label>,
+    /// Platforms that the distribution must be there for before the tag moves; none: it moves with
+    /// the publish, or nothing is published.
+    pub require: Vec<Platform>,
 }
 
 /// What was done.
@@ -55,6 +61,8 @@ pub struct Outcome {
     pub sent: usize,
     /// Bytes of archives that went out.
     pub sent_bytes: u64,
+    /// Platforms that the tag waits for: it has not moved.
+    pub waits_for: Vec<Platform>,
 }
 
 /// Something was not published; nothing of it is visible.
@@ -113,8 +121,10 @@ pub async fn publish(
                 lacking = error.missing();
             }
             answer => {
-                let answer = with_taken(answer?, &order.taken);
-                return Ok(Outcome { answer, sent: sent.archives, sent_bytes: sent.bytes });
+                let mut answer = with_taken(answer?, &order.taken);
+                let waits_for = move_later(remote, order, &mut answer).await?;
+                let (sent, sent_bytes) = (sent.archives, sent.bytes);
+                return Ok(Outcome { answer, sent, sent_bytes, waits_for });
             }
         }
     }
@@ -195,6 +205,9 @@ async fn ask(remote: &Remote, order: &Order) -> Result<PublishAnswer, remote::Er
     let (Some(tag), Some(distribution)) = (&order.tag, &order.distribution) else {
         return remote.post(&paths::builds(), &request).await;
     };
+    if !order.require.is_empty() {
+        return remote.post(&paths::builds(), &request).await;
+    }
     let stands = standing(remote, tag, distribution).await?;
     request.tags = vec![tag_move(tag, distribution, stands.as_ref())];
     let refusal = match remote.post(&paths::builds(), &request).await {
@@ -208,6 +221,32 @@ async fn ask(remote: &Remote, order: &Order) -> Result<PublishAnswer, remote::Er
     }
     request.tags = vec![tag_move(tag, distribution, stands.as_ref())];
     remote.post(&paths::builds(), &request).await
+}
+
+/// Moves a tag that needs platforms, now that this one is there; tells which it waits for.
+///
+/// Each of several jobs tries it, in whatever order they end: the last finds all of them there.
+async fn move_later(
+    remote: &Remote,
+    order: &Order,
+    answer: &mut PublishAnswer,
+) -> Result<Vec<Platform>, remote::Error> {
+    let (Some(tag), Some(distribution)) = (&order.tag, &order.distribution) else {
+        return Ok(Vec::new());
+    };
+    if order.require.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (name, version) = (distribution.name.clone(), distribution.version.clone());
+    let wanted = Move { name, tag: tag.clone(), version, require: order.require.clone() };
+    match wanted.carry_out(remote).await {
+        Ok(state) => answer.tags.push(state),
+        Err(error) => match tag::missing_platforms(&error) {
+            missing if missing.is_empty() => return Err(error),
+            missing => return Ok(missing),
+        },
+    }
+    Ok(Vec::new())
 }
 
 /// The answer to a publish of builds that are all there already.

@@ -71,6 +71,18 @@ pub enum Stage {
     Release,
 }
 
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Test => "test",
+            Self::Nightly => "nightly",
+            Self::Weekly => "weekly",
+            Self::Candidate => "candidate",
+            Self::Release => "release",
+        })
+    }
+}
+
 /// What an environment is for (DMTN-106 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -261,6 +273,18 @@ impl Distribution {
     /// The digest of the document.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         canonical::digest(&self.in_order())
+    }
+
+    /// Whether it may become a release: by its stage, or by its version.
+    pub fn is_candidate(&self) -> bool {
+        self.stage == Stage::Candidate || matches!(self.version, DistributionVersion::Candidate(..))
+    }
+
+    /// The same builds under another version: what this candidate, whose digest is `digest`, is
+    /// promoted to.
+    #[must_use]
+    pub fn promoted(&self, digest: Digest, version: DistributionVersion, stage: Stage) -> Self {
+        Self { version, stage, promoted_from: Some(digest), ..self.clone() }
     }
 
     /// The same document with its sets in canonical order.

@@ -6,6 +6,7 @@
 //! | word | type |
 //! |---|---|
 //! | product, a named piece of software | [`ProductName`] |
+//! | what is declared of a product | [`ProductDocument`] |
 //! | version, `M.n.p` | [`Version`]; of a distribution [`DistributionVersion`] |
 //! | bID and build name, `17.0.1-b8466` | [`BuildId`], [`BuildName`], [`BuildRef`], [`BuildKey`] |
 //! | platform, `linux-x86_64` | [`Platform`] |
@@ -14,6 +15,7 @@
 //! | build record | [`Build`] |
 //! | contents of an archive | [`Entry`], [`EntryPath`], [`contents::tree_checksum`] |
 //! | distribution | [`Distribution`] |
+//! | difference, what changed between two distributions | [`Difference`] |
 //! | closure, in which every run dependency is met | [`closure::Closure`] |
 //! | resolution, which builds meet requirements | [`ResolveRequest`], [`ResolveAnswer`] |
 //! | problem, an answer that says no | [`Problem`], [`ProblemKind`] |
@@ -46,11 +48,13 @@ pub mod canonical;
 pub mod checksum;
 pub mod closure;
 pub mod contents;
+pub mod difference;
 pub mod distribution;
 pub mod needs;
 pub mod platform;
 pub mod problem;
 pub mod product;
+pub mod product_document;
 pub mod record;
 pub mod requirement;
 pub mod resolution;
@@ -60,11 +64,13 @@ pub mod version;
 pub use build::{BuildId, BuildKey, BuildName, BuildRef, newest_first};
 pub use checksum::{Blake3, Checksum, Digest, Hasher, Sha256, Sums, TreeChecksum};
 pub use contents::{Entry, EntryKind, EntryPath};
+pub use difference::Difference;
 pub use distribution::{Context, Distribution, Listed, Stage};
 pub use needs::Need;
 pub use platform::Platform;
 pub use problem::{Problem, ProblemKind};
 pub use product::{Label, ProductName};
+pub use product_document::{ProductDocument, ProductKind};
 pub use record::{Archive, ArchiveName, Build, Dependency, DependencyKind, Role};
 pub use requirement::Requirement;
 pub use resolution::{ResolveAnswer, ResolveRequest, Wanted};

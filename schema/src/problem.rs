@@ -28,6 +28,8 @@ pub enum ProblemKind {
     BytesMissing,
     /// There is one for several platforms and none was asked.
     SeveralPlatforms,
+    /// A product is not approved yet.
+    Pending,
     /// No set of builds meets the requirements.
     NoAnswer,
     /// An upload stands at another offset.
@@ -64,7 +66,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Malformed,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -75,6 +77,7 @@ impl ProblemKind {
         Self::Moved,
         Self::BytesMissing,
         Self::SeveralPlatforms,
+        Self::Pending,
         Self::NoAnswer,
         Self::OffsetMismatch,
         Self::Gone,
@@ -105,6 +108,7 @@ impl ProblemKind {
             Self::Moved => (409, "moved", "It moved meanwhile"),
             Self::BytesMissing => (409, "bytes-missing", "The server lacks bytes"),
             Self::SeveralPlatforms => (409, "several-platforms", "There are several platforms"),
+            Self::Pending => (409, "pending", "A product is not approved yet"),
             Self::NoAnswer => (409, "no-answer", "No builds meet the requirements"),
             Self::OffsetMismatch => (409, "offset-mismatch", "The upload stands elsewhere"),
             Self::Gone => (410, "gone", "It was taken away"),

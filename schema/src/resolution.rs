@@ -38,10 +38,12 @@ pub struct ResolveRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<DistributionChoice>,
     /// Distributions whose builds stand fast, also withdrawn and test builds: of their products no
-    /// other build is taken.
+    /// other build is taken, whatever `stage` and `distribution` say. Where two disagree about a
+    /// product, none of its builds can be taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<DistributionChoice>,
-    /// Builds to take before all others where they will do; earlier ones first.
+    /// Builds to take before all others where they will do; earlier ones first. Being preferred
+    /// lets in no build that could not be taken otherwise, such as one that was withdrawn.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<Preferred>,
     /// Whether test builds may be taken.
@@ -68,6 +70,9 @@ pub struct Wanted {
 }
 
 /// A distribution for the platform of the request, by version, tag or digest.
+///
+/// If there is none for that very platform, it is the one for the same without a variant, or for
+/// `any`. Where a digest is given, it decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -182,6 +182,15 @@ impl PartialOrd for DistributionVersion {
 }
 
 impl DistributionVersion {
+    /// Whether something of this version may be promoted to `other`: a candidate to its own final
+    /// version, to another candidate of that or to a label, and a label to anything.
+    pub fn may_become(&self, other: &Self) -> bool {
+        match (self.number(), other.number()) {
+            (Some((one, _)), Some((two, _))) => one == two,
+            _ => true,
+        }
+    }
+
     /// The version, and the candidate's number; a final release counts above every candidate.
     fn number(&self) -> Option<(Version, u64)> {
         match self {
@@ -215,6 +224,16 @@ mod tests {
     fn a_build_name_is_named_as_such() {
         let refusal = "17.0.1-b8466".parse::<Version>().unwrap_err().to_string();
         assert!(refusal.contains("bID"), "{refusal}");
+    }
+
+    #[test]
+    fn a_candidate_becomes_its_own_final_and_no_other() {
+        let may = |one: &str, two: &str| {
+            one.parse::<DistributionVersion>().unwrap().may_become(&two.parse().unwrap())
+        };
+        assert!(may("17.0.1.rc2", "17.0.1") && may("17.0.1.rc1", "17.0.1.rc2"));
+        assert!(may("w_2026_47", "17.0.1.rc1") && may("17.0.1.rc2", "stable"));
+        assert!(!may("17.0.1.rc2", "17.1.0") && !may("17.0.1.rc2", "17.0.2.rc1"));
     }
 
     #[test]

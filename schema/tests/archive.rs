@@ -3,7 +3,7 @@
 
 #[cfg(test)]
 #[path = "archive/build.rs"]
-mod build;
+mod build_archives;
 #[cfg(test)]
 #[path = "archive/hostile.rs"]
 mod hostile;

@@ -1,88 +1,62 @@
-//! Archives that are made to hurt: each is refused by name, and nothing of it is kept.
+//! Archives that are made to hurt: server and client refuse each by name, and keep nothing of it.
 
-use larder_schema::Sha256;
+use std::collections::{BTreeMap, HashMap};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
 use larder_schema::api::HaveAnswer;
 use larder_schema::archive::ArchiveFormat;
-use larder_tests::archives::{gzip, header, link_header, pack, raw_tar, zst};
-use larder_tests::{Packed, TestRegistry};
-use serde_json::json;
-use tar::EntryType;
+use larder_schema::{Build, Distribution, Listed, Sha256};
+use larder_tests::liar::Liar;
+use larder_tests::{Larder, Packed, TestRegistry, archives, build};
+use serde_json::{Value, json};
 
-fn file(path: &str) -> Packed {
-    Packed::File(path.to_owned(), b"x".to_vec(), false)
+// The reader's own tests have them too: one list for all who read archives.
+#[path = "../../schema/tests/archive/build.rs"]
+mod build_archives;
+#[path = "../../schema/tests/archive/hostile.rs"]
+mod list;
+
+use list::Hostile;
+
+/// `HardLink` as it stands in a problem: `hard-link`.
+fn reason(refusal: &str) -> String {
+    let mut reason = String::new();
+    for character in refusal.chars() {
+        if character.is_ascii_uppercase() && !reason.is_empty() {
+            reason.push('-');
+        }
+        reason.push(character.to_ascii_lowercase());
+    }
+    reason
 }
 
-/// A tar with one entry of a kind.
-fn one(path: &str, kind: EntryType, mode: u32) -> Vec<u8> {
-    raw_tar(&[(header(path, kind, mode), &[])])
-}
-
-fn link(path: &str, target: &str) -> Vec<u8> {
-    raw_tar(&[(link_header(path, EntryType::Symlink, target), &[])])
-}
-
-/// Each with its file name, its bytes and the reason by which it is refused.
-fn archives() -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    let good = pack(ArchiveFormat::Tar, &[file("a"), file("b")]);
-    let behind_link = raw_tar(&[
-        (link_header("lib", EntryType::Symlink, "share"), &[]),
-        (header("lib/x", EntryType::Regular, 0o644), &[]),
-    ]);
-    let out_by_two = raw_tar(&[
-        (link_header("a/b", EntryType::Symlink, "."), &[]),
-        (link_header("c", EntryType::Symlink, "a/b/../.."), &[]),
-    ]);
-    let with_tail = [gzip(&good).as_slice(), b"tail"].concat();
-    let bomb = zst(&pack(
-        ArchiveFormat::Tar,
-        &[Packed::File("zeros".to_owned(), vec![0; 70 << 20], false)],
-    ));
-    let mut wrong_sum = good.clone();
-    wrong_sum[0] ^= 1;
-    vec![
-        ("parent.tar", pack(ArchiveFormat::Tar, &[file("../a")]), "path"),
-        ("inner.tar", pack(ArchiveFormat::Tar, &[file("a/../../b")]), "path"),
-        ("absolute.tar", pack(ArchiveFormat::Tar, &[file("/etc/passwd")]), "path"),
-        ("control.tar", pack(ArchiveFormat::Tar, &[file("a\x1b[2J")]), "path"),
-        ("zipped.zip", pack(ArchiveFormat::Zip, &[file("../a")]), "path"),
-        ("link.tar", link("a", "../../etc"), "link-leaves"),
-        ("absolute-link.tar", link("a", "/etc/passwd"), "link-leaves"),
-        ("two-links.tar", out_by_two, "link-leaves"),
-        ("through.tar", behind_link, "through-link"),
-        ("hard.tar", raw_tar(&[(link_header("a", EntryType::Link, "nowhere"), &[])]), "hard-link"),
-        ("device.tar", one("null", EntryType::Char, 0o666), "special"),
-        ("pipe.tar", one("pipe", EntryType::Fifo, 0o666), "special"),
-        ("setuid.tar", one("su", EntryType::Regular, 0o4755), "set-id"),
-        ("twice.tar", pack(ArchiveFormat::Tar, &[file("a"), file("a")]), "duplicate"),
-        ("in-file.tar", pack(ArchiveFormat::Tar, &[file("a"), file("a/b")]), "inside-file"),
-        ("no-end.tar", good[..good.len() - 1024].to_vec(), "no-end-marker"),
-        ("cut.tar.gz", gzip(&good)[..40].to_vec(), "truncated"),
-        ("tail.tar.gz", with_tail, "trailing-bytes"),
-        ("header.tar", wrong_sum, "header-checksum"),
-        ("other.tar.zst", gzip(&good), "wrong-format"),
-        ("bomb.tar.zst", bomb, "ratio"),
-        ("empty.tar", Vec::new(), "no-end-marker"),
-        ("wheel.whl", pack(ArchiveFormat::Zip, &[file("a")]), "wheel-no-info"),
-    ]
+fn file_name(hostile: &Hostile) -> String {
+    format!("bad-1.0.0-b1-linux-x86_64.{}", hostile.format.extension())
 }
 
 #[tokio::test]
-async fn a_hostile_archive_is_refused_by_name_and_leaves_nothing() {
+async fn the_server_refuses_every_hostile_archive_by_name_and_keeps_nothing() {
     let registry = TestRegistry::start().await;
     let http = registry.admin();
     let mut sentences = Vec::new();
-    for (name, bytes, reason) in archives() {
-        let sum = Sha256::of(&bytes);
-        let location = http.begin_upload(name, bytes.len() as u64, Some(&sum)).await;
+    for hostile in list::all() {
+        let (name, bytes) = (hostile.name, &hostile.bytes);
+        let sum = Sha256::of(bytes);
+        let file = file_name(&hostile);
+        let location = http.begin_upload(&file, bytes.len() as u64, Some(&sum)).await;
 
-        let answer = http.patch(&location, 0, &bytes).await;
+        let answer = http.patch(&location, 0, bytes).await;
 
         // A limit is told as a limit.
-        let status = if reason == "ratio" { 413 } else { 422 };
-        assert_eq!(answer.status, status, "{name}: {}", answer.text());
+        let is_limit = hostile.refusal == "Limit";
+        assert_eq!(answer.status, if is_limit { 413 } else { 422 }, "{name}: {}", answer.text());
         let problem = answer.problem();
-        assert_eq!(problem.fields["reason"], reason, "{name}: {}", problem.detail);
-        sentences.push(problem.detail);
+        if !is_limit {
+            assert_eq!(problem.fields["reason"], reason(hostile.refusal), "{name}");
+        }
+        let (_, why) = problem.detail.split_once(": ").expect("what and why");
+        sentences.push(format!("{name}: {why}"));
         http.standing(&location).await.expect(404);
         let asked = json!({"checksums": [sum]});
         let have: HaveAnswer = http.post("/api/v1/have", &asked).await.expect(200).json();
@@ -92,15 +66,118 @@ async fn a_hostile_archive_is_refused_by_name_and_leaves_nothing() {
     assert_eq!((registry.staged().len(), registry.kept().len()), (0, 0));
 }
 
+/// All files below `folder`, with what would change if somebody wrote to them.
+fn everything(folder: &Path) -> BTreeMap<String, (u64, i64, i64)> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            if metadata.is_dir() {
+                open.push(path.clone());
+                found.insert(path.display().to_string(), (0, 0, 0));
+            } else {
+                let state = (metadata.size(), metadata.mtime(), metadata.mtime_nsec());
+                found.insert(path.display().to_string(), state);
+            }
+        }
+    }
+    found
+}
+
+/// A lock that has one build with this archive, which lies about what it unpacks to.
+fn lock(server: &str, hostile: &Hostile) -> Value {
+    let sum = Sha256::of(&hostile.bytes);
+    let record: Build = serde_json::from_value(json!({
+        "product": "bad", "version": "1.0.0", "build": "b1", "platform": "linux-x86_64",
+        "archive": {"sha256": sum, "name": file_name(hostile), "size": hostile.bytes.len()},
+        "tree": format!("tree:{sum}"),
+    }))
+    .unwrap();
+    let document: Distribution = serde_json::from_value(json!({
+        "name": "stack", "version": "1.0.0", "platform": "linux-x86_64",
+        "builds": [Listed::of(&record).unwrap()],
+    }))
+    .unwrap();
+    json!({
+        "format": 1, "server": server, "targets": ["stack@1.0.0"], "platform": "linux-x86_64",
+        "distributions": [{"digest": document.digest().unwrap(), "document": document}],
+        "records": [record],
+    })
+}
+
+#[tokio::test]
+async fn the_client_unpacks_no_hostile_archive_of_a_server_that_lies() {
+    let all = list::all();
+    let archives: HashMap<Sha256, Vec<u8>> =
+        all.iter().map(|hostile| (Sha256::of(&hostile.bytes), hostile.bytes.clone())).collect();
+    let liar = Liar::serving(archives);
+    let larder = Larder::new(liar.origin(), None);
+    let mut before = None;
+    for hostile in &all {
+        larder.write("lock", lock(liar.origin(), hostile).to_string().as_bytes());
+        let ran = larder.run(["install", "--lock", "lock", "--prefix", "env", "--quiet"]);
+
+        assert_eq!(ran.code, Some(1), "{}: {}", hostile.name, ran.all());
+        assert!(ran.stderr.contains("bad@1.0.0-b1"), "{}: {}", hostile.name, ran.all());
+        let mut after = everything(larder.store().parent().unwrap());
+        after.remove(&larder.path("lock").display().to_string());
+        let before = before.get_or_insert_with(|| after.clone());
+        assert_eq!(*before, after, "{}", hostile.name);
+    }
+    assert!(!larder.path("env").exists());
+    assert_eq!(larder.ok(["store", "list", "--json"]).json::<Value>()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn who_publishes_a_hostile_archive_is_told_and_nothing_is_there() {
+    let registry = TestRegistry::start().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    for hostile in list::all() {
+        let file = file_name(&hostile);
+        larder.write(&file, &hostile.bytes);
+
+        let ran = larder.run(["publish", &file, "--quiet"]);
+
+        assert_eq!(ran.code, Some(1), "{}: {}", hostile.name, ran.all());
+        assert!(ran.stderr.contains("bad-1.0.0-b1"), "{}: {}", hostile.name, ran.all());
+    }
+    registry.anybody().get("/api/v1/products/bad").await.expect(404);
+    assert_eq!((registry.staged().len(), registry.kept().len()), (0, 0));
+}
+
 #[tokio::test]
 async fn a_hostile_archive_costs_its_sender_no_quota() {
     let registry = TestRegistry::start_with(|config| config.limits.uploads_per_token = 1).await;
     let http = registry.admin();
-    let bad = link("a", "../../etc");
+    let bad = list::all().into_iter().find(|hostile| hostile.refusal == "LinkLeaves").unwrap();
     for _ in 0..3 {
-        http.upload("link.tar", &bad).await.expect(422);
+        http.upload("link.tar", &bad.bytes).await.expect(422);
     }
 
-    let good = pack(ArchiveFormat::Tar, &[file("a")]);
+    let good = archives::pack(ArchiveFormat::Tar, &[Packed::Folder("a".to_owned())]);
     http.upload("good.tar", &good).await.expect(204);
+}
+
+/// Where the file system tells them apart, so does larder: terminal databases have such names.
+#[tokio::test]
+async fn names_that_differ_in_case_or_normalisation_are_each_installed_or_none() {
+    let registry = TestRegistry::start().await;
+    let names = ["README", "readme", "caf\u{e9}", "cafe\u{301}"];
+    let mut parcel = build("notes", "1.0.0-b1");
+    for name in names {
+        parcel = parcel.file(name, name.as_bytes());
+    }
+    let parcel = registry.publish(parcel).await;
+    registry.distribute(&larder_tests::distribution("stack", "1.0.0").of([&parcel])).await;
+    let larder = Larder::new(registry.origin(), None);
+
+    larder.ok(["install", "stack", "--prefix", "env"]);
+
+    for name in names {
+        let path = larder.path("env/current/packages/notes").join(name);
+        assert_eq!(std::fs::read(path).unwrap(), name.as_bytes());
+    }
+    larder.ok(["verify", "--prefix", "env", "--full"]);
 }

@@ -4,8 +4,12 @@
 
 mod architecture;
 mod blobs;
+mod canary;
 mod client;
+mod closures;
+mod conflicts;
 mod crash;
+mod differences;
 mod disk;
 mod distributions;
 mod hostile;
@@ -13,7 +17,9 @@ mod identify;
 mod large;
 mod lists;
 mod living;
+mod metadata;
 mod products;
+mod promotions;
 mod publish;
 mod real;
 mod recovery;

@@ -28,6 +28,8 @@ async fn with_everything() -> TestRegistry {
     }
     ci.put("/api/v1/tags/lsst/first", &json!({"version": "1.0.0.rc1"})).await.expect(200);
     let read: Value = registry.anybody().read(&afw.path()).await;
+    let declared = json!({"name": "afw", "repositories": ["https://example.org/afw"]});
+    registry.admin().put("/api/v1/products/afw", &declared).await.expect(200);
     for (kind, subject) in [("withdrawn", &read["digest"]), ("note", &read["digest"])] {
         let said = json!({"subject": subject, "kind": kind, "reason": "it crashes"});
         registry.admin().post("/api/v1/statements", &said).await.expect(201);
@@ -39,7 +41,14 @@ async fn with_everything() -> TestRegistry {
 async fn dump(http: &Http) -> Value {
     let builds = http.all("/api/v1/builds", 100).await;
     let distributions = http.all("/api/v1/distributions", 100).await;
+    let products = http.all("/api/v1/products", 100).await;
+    let mut declared = Vec::new();
+    for product in &products {
+        let path = format!("/api/v1/products/{}", product["name"].as_str().unwrap());
+        declared.push(http.read::<Value>(&path).await);
+    }
     let (mut contents, mut statements, mut checksums) = (Vec::new(), Vec::new(), Vec::new());
+    let mut dependants = Vec::new();
     for build in &builds {
         let text = |field: &str| build[field].as_str().unwrap();
         let path = format!(
@@ -54,6 +63,7 @@ async fn dump(http: &Http) -> Value {
         checksums.extend(build["archive"]["sha256"].as_str().map(to_sum));
         checksums.extend(build["tree"].as_str().map(to_sum));
         contents.push(entries);
+        dependants.push(http.all(&path.replace("/contents", "/dependants"), 100).await);
         let said = format!("/api/v1/statements?subject={}", text("digest"));
         statements.push(http.read::<Value>(&said).await);
     }
@@ -65,9 +75,14 @@ async fn dump(http: &Http) -> Value {
         documents.push(http.read::<Value>(&path).await);
     }
     assert!(checksums.len() > 5, "{checksums:?}");
+    assert!(dependants.iter().any(|some| !some.is_empty()));
     let identified = http.post("/api/v1/identify", &json!({"checksums": checksums})).await;
     json!({
-        "products": http.all("/api/v1/products", 100).await,
+        "products": products,
+        "declared": declared,
+        "dependants": dependants,
+        "found": http.all("/api/v1/products?q=liblog", 100).await,
+        "difference": http.read::<Value>("/api/v1/distributions/lsst/1.0.0.rc1/diff/1.0.0").await,
         "builds": builds,
         "distributions": distributions,
         "contents": contents,

@@ -33,6 +33,7 @@ fn request(http: &Http, route: &Route, subject: &Subject) -> reqwest::RequestBui
         .replace("{build}", &subject.afw.build())
         .replace("{checksum}", &subject.afw.archive().to_string())
         .replace("{version}", "1.0.0")
+        .replace("{other}", "1.0.0")
         .replace("{tag}", "current")
         .replace("{id}", subject.upload.rsplit('/').next().unwrap())
         .replace("/tokens/{name}", "/tokens/somebody")
@@ -72,6 +73,7 @@ fn document(path: &str, subject: &Subject) -> Value {
         "/api/v1/resolve" => {
             json!({"requirements": [{"product": "afw"}], "platform": "linux-x86_64"})
         }
+        "/api/v1/products/{product}" => json!({"name": "afw"}),
         "/api/v1/check" => json!({}),
         other => panic!("`{other}` takes a document that this test does not know"),
     }

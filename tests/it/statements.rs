@@ -1,6 +1,7 @@
 //! What is said later about a digest: it is kept for good, and told wherever the build is told of.
 
-use larder_tests::{TestRegistry, build, distribution};
+use larder_tests::redact::redacted;
+use larder_tests::{Larder, TestRegistry, build, distribution};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -19,8 +20,8 @@ async fn a_withdrawn_build_says_so_wherever_it_is_told_of_and_stays_there() {
     let asked = json!({"checksums": [afw.archive()]});
     let identified: Value = http.post("/api/v1/identify", &asked).await.expect(200).json();
     let in_distribution: Value = http.read("/api/v1/distributions/apps/1.0.0").await;
-    assert_eq!(one["about"]["withdrawn"], "it crashes");
-    assert_eq!(listed[0]["about"]["withdrawn"], "it crashes");
+    assert_eq!(one["about"]["withdrawn"]["reason"], "it crashes");
+    assert_eq!(listed[0]["about"]["withdrawn"]["reason"], "it crashes");
     assert_eq!(identified["found"][0]["withdrawn"], true);
     assert_eq!(in_distribution["about"]["withdrawn"][0]["product"], "afw");
     assert_eq!(one["digest"], read["digest"], "what was said is no part of the record");
@@ -49,4 +50,89 @@ async fn what_was_said_is_told_in_its_order() {
     assert_eq!(all["items"][0]["by"], "admin");
     let unknown = json!({"subject": subject, "kind": "blessed", "reason": "x"});
     registry.admin().post("/api/v1/statements", &unknown).await.expect(400);
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_names_what_to_take_instead() {
+    let registry = TestRegistry::start().await;
+    let parcels: Vec<_> = ["1.0.0-b1", "1.0.0-b2", "1.0.0-b3"]
+        .map(|name| build("afw", name).file("a", name.as_bytes()).pack())
+        .into();
+    registry.publish_all(&parcels.iter().collect::<Vec<_>>()).await;
+    registry.distribute(&distribution("apps", "1.0.0").of([&parcels[0]])).await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    let withdraw = |build: &str, instead: &str| {
+        larder.run(["withdraw", build, "--reason", "it crashes", "--replaced-by", instead])
+    };
+    withdraw("afw@1.0.0-b3", "1.0.0-b2").expect(0);
+
+    let refused = [
+        withdraw("afw@1.0.0-b1", "1.0.0-b9"),
+        withdraw("afw@1.0.0-b1", "1.0.0-b1"),
+        withdraw("afw@1.0.0-b1", "1.0.0-b3"),
+        withdraw("afw@9.9.9-b1", "1.0.0-b2"),
+        withdraw("apps@1.0.0", "1.0.0-b2"),
+        larder.run(["withdraw", "apps", "--reason", "it crashes"]),
+        larder.run(["withdraw", "afw@1.0.0-b1"]),
+    ];
+    for _ in 0..2 {
+        withdraw("afw@1.0.0-b1", "1.0.0-b2").expect(0);
+    }
+
+    let read: Value = registry.anybody().read(&parcels[0].path()).await;
+    let subject = read["digest"].as_str().unwrap();
+    let said = registry.anybody().all(&format!("/api/v1/statements?subject={subject}"), 1).await;
+    assert_eq!((said.len(), &said[0]["replaced_by"]), (1, &json!("1.0.0-b2")));
+    assert!(refused.iter().all(|ran| [Some(1), Some(2)].contains(&ran.code)), "{refused:#?}");
+    insta::assert_snapshot!(refused.map(|ran| redacted(&ran.stderr)).join("\n"));
+    let shown = [
+        larder.ok(["show", "afw@1.0.0-b1"]),
+        larder.ok(["show", "afw"]),
+        larder.ok(["dist", "show", "apps@1.0.0", "--platform", "linux-x86_64"]),
+    ];
+    for ran in &shown {
+        assert!(ran.stdout.contains("it crashes (take 1.0.0-b2 instead)"), "{}", ran.all());
+    }
+}
+
+#[tokio::test]
+async fn notes_and_withdrawn_distributions_are_shown() {
+    let registry = TestRegistry::start().await;
+    let afw = registry.publish(build("afw", "1.0.0-b1").file("a", b"a")).await;
+    let mac = build("afw", "1.0.0-b1").platform("macos-aarch64").file("a", b"mac");
+    registry.publish(mac).await;
+    registry.distribute(&distribution("apps", "1.0.0").of([&afw])).await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+
+    let several = larder.run(["note", "afw@1.0.0-b1", "mind the gap"]).expect(1);
+    let both = ["--platform", "linux-x86_64", "--platform", "macos-aarch64"];
+    larder.ok([&["note", "afw@1.0.0-b1", "mind the gap"], &both[..]].concat());
+    larder.ok(["withdraw", "apps@1.0.0", "--reason", "made of the wrong branch"]);
+    larder.ok(["note", "apps@1.0.0", "1.0.1 is under way"]);
+
+    assert!(several.stderr.contains("--platform"), "{}", several.all());
+    for platform in ["linux-x86_64", "macos-aarch64"] {
+        let shown = larder.ok(["show", "afw@1.0.0-b1", "--platform", platform]).stdout;
+        assert!(shown.contains("note") && shown.contains("mind the gap (admin, "), "{shown}");
+    }
+    let shown = larder.ok(["dist", "show", "apps@1.0.0", "--platform", "linux-x86_64"]).stdout;
+    assert!(shown.contains("WITHDRAWN") && shown.contains("made of the wrong branch"), "{shown}");
+    assert!(shown.contains("1.0.1 is under way"), "{shown}");
+    let read: Value = registry.anybody().read("/api/v1/distributions/apps/1.0.0").await;
+    assert_eq!(read["about"]["withdrawal"]["reason"], "made of the wrong branch");
+}
+
+#[tokio::test]
+async fn a_statement_that_is_sent_twice_is_said_once() {
+    let registry = TestRegistry::start().await;
+    let afw = registry.publish(build("afw", "1.0.0-b1").file("a", b"a")).await;
+    let read: Value = registry.anybody().read(&afw.path()).await;
+    let said = json!({"subject": read["digest"], "kind": "withdrawn", "reason": "it crashes"});
+    let first = registry.admin().post("/api/v1/statements", &said).await;
+
+    let again = registry.admin().post("/api/v1/statements", &said).await;
+
+    assert_eq!((first.status, again.status), (201, 200));
+    assert_eq!(first.json::<Value>(), again.json::<Value>());
+    assert!(registry.check().await.ok, "the journal has it");
 }

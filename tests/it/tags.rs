@@ -2,7 +2,7 @@
 
 use larder_schema::api::{TagState, TagsAnswer};
 use larder_tests::redact::redacted;
-use larder_tests::{Answer, Http, TestRegistry, build, distribution};
+use larder_tests::{Answer, Http, Larder, TestRegistry, build, distribution};
 use serde_json::{Value, json};
 
 /// A server with `apps` in three versions.
@@ -139,4 +139,100 @@ async fn a_tag_is_never_a_version_nor_a_version_a_tag() {
     assert_eq!(all.each_ref().map(|problem| problem.status), [409, 409, 404, 404, 404, 400]);
     insta::assert_snapshot!(all.map(|problem| redacted(&problem.detail)).join("\n"));
     assert!(stands(&registry, "next").await.is_none());
+}
+
+/// All orders of three.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+const PLATFORMS: [&str; 3] = ["linux-aarch64", "linux-x86_64", "macos-aarch64"];
+
+/// What the job for one platform does: it publishes, and tries the tag.
+fn job(larder: &Larder, version: &str, platform: &str) -> Value {
+    let parcel = build("afw", &format!("{version}-b1")).platform(platform);
+    let parcel = parcel.file("lib/x", format!("{version} {platform}").as_bytes()).pack();
+    larder.write(parcel.name(), parcel.bytes());
+    let distribution = format!("apps@{version}");
+    let publish = ["publish", parcel.name(), "--distribution", &distribution, "--tag", "current"];
+    let require = PLATFORMS.map(|platform| ["--require", platform]).concat();
+    larder.ok([&publish[..], &require, &["--json"]].concat()).json()
+}
+
+#[tokio::test]
+async fn of_three_jobs_in_any_order_the_last_moves_the_tag() {
+    let registry = TestRegistry::start().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    for (at, order) in ORDERS.into_iter().enumerate() {
+        let version = format!("1.0.{at}");
+        let before = match at {
+            0 => None,
+            _ => stands(&registry, "current").await.map(|state| state.version),
+        };
+        for (done, platform) in order.into_iter().enumerate() {
+            let report = job(&larder, &version, PLATFORMS[platform]);
+
+            let mut missing: Vec<&str> =
+                order[done + 1..].iter().map(|at| PLATFORMS[*at]).collect();
+            missing.sort_unstable();
+            if missing.is_empty() {
+                assert_eq!(
+                    (&report["tags"][0]["version"], report.get("waits_for")),
+                    (&json!(version), None)
+                );
+            } else {
+                assert_eq!((&report["waits_for"], &report["tags"]), (&json!(missing), &json!([])));
+                let tags = registry.anybody().get("/api/v1/tags/apps").await.expect(200);
+                let stands = tags.json::<TagsAnswer>().items.into_iter().next();
+                assert_eq!(
+                    stands.map(|state| state.version),
+                    before,
+                    "it moved before all were there"
+                );
+            }
+        }
+    }
+    assert_eq!(stands(&registry, "current").await.unwrap().serial, 6);
+}
+
+#[tokio::test]
+async fn a_tag_waits_for_a_job_that_never_comes() {
+    let registry = TestRegistry::start().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    for platform in PLATFORMS {
+        job(&larder, "1.0.0", platform);
+    }
+    for platform in &PLATFORMS[..2] {
+        job(&larder, "1.1.0", platform);
+    }
+
+    let set = ["tag", "set", "apps", "current", "1.1.0", "--require", PLATFORMS[2]];
+    let refused = larder.run(set).expect(1);
+
+    insta::assert_snapshot!(redacted(&refused.all()));
+    assert_eq!(stands(&registry, "current").await.unwrap().version.to_string(), "1.0.0");
+    // The job comes late, and finds all that it needs.
+    job(&larder, "1.1.0", PLATFORMS[2]);
+    assert_eq!(stands(&registry, "current").await.unwrap().version.to_string(), "1.1.0");
+    // A retried job changes nothing.
+    job(&larder, "1.1.0", PLATFORMS[0]);
+    assert_eq!(stands(&registry, "current").await.unwrap().serial, 2);
+}
+
+#[tokio::test]
+async fn moves_come_in_pages_and_the_tags_of_nothing_are_not_known() {
+    let registry = with_versions().await;
+    let admin = registry.admin();
+    for version in ["1.0.0", "1.1.0", "1.0.0"] {
+        put(&admin, "current", json!({"version": version})).await.expect(200);
+    }
+    let first: TagsAnswer = registry.anybody().read("/api/v1/tags/apps?limit=2").await;
+    let next = format!("/api/v1/tags/apps?limit=2&cursor={}", first.next.unwrap());
+    let second: TagsAnswer = registry.anybody().read(&next).await;
+    let serials: Vec<u64> =
+        first.history.iter().chain(&second.history).map(|state| state.serial).collect();
+    assert_eq!((serials, second.next), (vec![3, 2, 1], None));
+
+    let larder = Larder::new(registry.origin(), admin.token());
+    let unknown = larder.run(["tag", "list", "nothing"]).expect(3);
+    let version = larder.run(["tag", "set", "apps", "current", "9.9.9"]).expect(1);
+
+    insta::assert_snapshot!(redacted(&format!("{}{}", unknown.all(), version.all())));
 }

@@ -22,6 +22,7 @@ pub mod builders;
 pub mod client;
 pub mod data;
 pub mod http;
+pub mod liar;
 pub mod noise;
 pub mod process;
 pub mod proxy;

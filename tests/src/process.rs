@@ -53,8 +53,13 @@ impl ServerProcess {
 
     /// The same at an address.
     pub fn start_at(data: &Path, listen: &str) -> Self {
+        Self::start_with(data, &["--listen", listen])
+    }
+
+    /// The same with other arguments.
+    pub fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let log = data.with_extension("log");
-        let mut child = Self::command(data, listen, &log).spawn().unwrap();
+        let mut child = Self::command(data, arguments, &log).spawn().unwrap();
         let address = until_blocking("the server has said its address", || {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             if let Some(status) = child.try_wait().unwrap() {
@@ -65,10 +70,10 @@ impl ServerProcess {
         Self { child, data: data.to_owned(), log, address }
     }
 
-    fn command(data: &Path, listen: &str, log: &Path) -> Command {
+    fn command(data: &Path, arguments: &[&str], log: &Path) -> Command {
         let out = File::create(log).unwrap();
         let mut command = bare(program("larder-server"));
-        command.arg("serve").arg("--data").arg(data).args(["--listen", listen]);
+        command.arg("serve").arg("--data").arg(data).args(arguments);
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
         command
     }

@@ -1,15 +1,17 @@
 //! `larder dist`: lists, shows, compares and publishes distributions.
 
-use std::collections::BTreeMap;
+mod difference;
+mod promote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use larder_schema::api::{DistributionSummary, Page, paths};
-use larder_schema::{Distribution, Listed, Platform, ProductName};
-use serde::Serialize;
+use larder_schema::{Distribution, Platform, ProductName};
 
 use super::Session;
 use super::table::Table;
+use super::withdraw::notes;
 use crate::error::{Exit, Failure};
 use crate::lookup::{self, Found};
 use crate::remote::Remote;
@@ -37,7 +39,7 @@ enum DistCommand {
         #[arg(long)]
         platform: Option<Platform>,
     },
-    /// Say which builds differ
+    /// Say which builds differ, and why: source, rebuild or pin
     Diff {
         /// The old one
         old: Target,
@@ -47,6 +49,8 @@ enum DistCommand {
         #[arg(long)]
         platform: Option<Platform>,
     },
+    /// Give a candidate a new name: the same builds, which the two documents prove
+    Promote(promote::PromoteArgs),
     /// Publish a distribution of builds that are published
     Publish {
         /// The document
@@ -61,16 +65,16 @@ pub async fn run(args: DistArgs, session: &Session) -> Result<Exit, Failure> {
         DistCommand::List { text } => list(&remote, text, session).await,
         DistCommand::Show { target, platform } => {
             let found = find(&remote, &target, platform).await?;
-            session.output.answer(&found.answer, || describe(&found))?;
+            let notes = notes(&remote, found.answer.digest).await?;
+            session.output.answer(&found.answer, || describe(&found, notes))?;
             Ok(Exit::Done)
         }
         DistCommand::Diff { old, new, platform } => {
             let old = find(&remote, &old, platform.clone()).await?;
             let new = find(&remote, &new, platform).await?;
-            let diff = Diff::of(&old.distribution.document, &new.distribution.document);
-            session.output.answer(&diff, || diff.describe())?;
-            Ok(Exit::Done)
+            difference::show(&old, &new, session)
         }
+        DistCommand::Promote(args) => promote::run(args, session).await,
         DistCommand::Publish { file } => publish(&remote, file, session).await,
     }
 }
@@ -104,7 +108,7 @@ async fn list(remote: &Remote, text: Option<String>, session: &Session) -> Resul
             table.row([
                 format!("{}@{}", one.name, one.version),
                 one.platform.to_string(),
-                format!("{:?}", one.stage).to_lowercase(),
+                one.stage.to_string(),
                 one.published.at.to_string(),
                 one.digest.to_string(),
             ]);
@@ -118,13 +122,16 @@ async fn list(remote: &Remote, text: Option<String>, session: &Session) -> Resul
     Ok(Exit::Done)
 }
 
-fn describe(found: &Found) -> String {
+fn describe(found: &Found, notes: Vec<(&str, String)>) -> String {
     let document = &found.distribution.document;
     let mut head = Table::bare();
     let mut row = |name: &str, value: String| head.row([name.to_owned(), value]);
     row("distribution", format!("{}@{}", document.name, document.version));
+    if let Some(why) = &found.answer.about.withdrawal {
+        row("WITHDRAWN", why.to_string());
+    }
     row("platform", document.platform.to_string());
-    row("stage", format!("{:?}", document.stage).to_lowercase());
+    row("stage", document.stage.to_string());
     row("digest", found.distribution.digest.to_string());
     let published = &found.answer.about.published;
     row("published", format!("{} by {}", published.at, published.by));
@@ -136,58 +143,14 @@ fn describe(found: &Found) -> String {
         row("tag", format!("{} (serial {})", tag.tag, tag.serial));
     }
     for withdrawn in &found.answer.about.withdrawn {
-        row("WITHDRAWN", format!("{}: {}", withdrawn.key, withdrawn.reason));
+        let instead = withdrawn.replaced_by.as_ref();
+        let instead = instead.map_or(String::new(), |build| format!(" (take {build} instead)"));
+        row("WITHDRAWN", format!("{}: {}{instead}", withdrawn.key, withdrawn.reason));
+    }
+    for (name, note) in notes {
+        row(name, note);
     }
     format!("{}\n{}", head.render(), super::list::table(&document.builds).render())
-}
-
-/// What differs between two distributions.
-#[derive(Serialize)]
-struct Diff {
-    added: Vec<Listed>,
-    removed: Vec<Listed>,
-    changed: Vec<Changed>,
-}
-
-#[derive(Serialize)]
-struct Changed {
-    product: ProductName,
-    from: Listed,
-    to: Listed,
-}
-
-impl Diff {
-    fn of(old: &Distribution, new: &Distribution) -> Self {
-        let by_product = |document: &Distribution| -> BTreeMap<ProductName, Listed> {
-            document.builds.iter().map(|b| (b.product.clone(), b.clone())).collect()
-        };
-        let (mut before, after) = (by_product(old), by_product(new));
-        let (mut added, mut changed) = (Vec::new(), Vec::new());
-        for (product, to) in after {
-            match before.remove(&product) {
-                None => added.push(to),
-                Some(from) if from != to => changed.push(Changed { product, from, to }),
-                Some(_) => {}
-            }
-        }
-        Self { added, removed: before.into_values().collect(), changed }
-    }
-
-    fn describe(&self) -> String {
-        let mut table = Table::bare();
-        for one in &self.added {
-            table.row(["+".into(), one.product.to_string(), one.build.to_string()]);
-        }
-        for one in &self.removed {
-            table.row(["-".into(), one.product.to_string(), one.build.to_string()]);
-        }
-        for one in &self.changed {
-            let builds = format!("{} → {}", one.from.build, one.to.build);
-            table.row(["~".into(), one.product.to_string(), builds]);
-        }
-        let text = table.render();
-        if text.is_empty() { "The two list the same builds".to_owned() } else { text }
-    }
 }
 
 /// A document that cannot be read.

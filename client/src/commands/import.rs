@@ -127,7 +127,7 @@ fn order(
     files: Vec<LocalFile>,
     existing: &[Option<BuildKey>],
 ) -> Result<(Order, Vec<String>), Failure> {
-    let mut order = Order { tag: args.target.tag.clone(), ..Order::default() };
+    let mut order = args.target.order();
     let mut widened = Vec::new();
     let mut listed: Vec<(BuildKey, Role)> = Vec::with_capacity(imported.len());
     for (index, (imported, file)) in imported.into_iter().zip(files).enumerate() {

@@ -13,6 +13,7 @@ pub mod lock;
 pub mod login;
 pub mod output;
 pub mod pack;
+pub mod product;
 pub mod publish;
 pub mod published;
 pub mod remove;
@@ -30,6 +31,7 @@ pub mod tag;
 pub mod update;
 pub mod verify;
 pub mod why;
+pub mod withdraw;
 
 pub use session::Session;
 
@@ -71,6 +73,9 @@ async fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> 
         Command::Search(args) => search::run(args, session).await,
         Command::Dist(args) => dist::run(args, session).await,
         Command::Tag(args) => tag::run(args, session).await,
+        Command::Product(args) => product::run(args, session).await,
+        Command::Withdraw(args) => withdraw::withdraw(args, session).await,
+        Command::Note(args) => withdraw::note(args, session).await,
         Command::Store(args) => store::run(args, session).await,
         Command::Login(args) => login::run(args, session).await,
         Command::Completions(args) => completions::run(args, session),

@@ -168,7 +168,7 @@ pub async fn run(args: PublishArgs, session: &Session) -> Result<Exit, Failure> 
     check_keys(&offers)?;
     let roles = |offer: &Offer| (offer.build.key(), offer.build.role);
     let distribution = args.target.distribution(&offers.iter().map(roles).collect::<Vec<_>>())?;
-    let order = Order { offers, taken: Vec::new(), distribution, tag: args.target.tag.clone() };
+    let order = Order { offers, distribution, ..args.target.order() };
     published::publish(session, &args.target, &order, &[]).await
 }
 

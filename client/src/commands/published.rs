@@ -33,6 +33,10 @@ pub struct Target {
     /// A tag that shall point to the distribution
     #[arg(long, value_name = "TAG", requires = "distribution")]
     pub tag: Option<Label>,
+    /// A platform that the distribution must be there for before the tag moves; each job that
+    /// publishes for one tries it
+    #[arg(long, value_name = "PLATFORM", requires = "tag")]
+    pub require: Vec<Platform>,
     /// The platform [default: the system and processor that the builds share, else any]
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
@@ -47,6 +51,11 @@ pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, WordError> {
 }
 
 impl Target {
+    /// An order of nothing but the tag.
+    pub fn order(&self) -> Order {
+        Order { tag: self.tag.clone(), require: self.require.clone(), ..Order::default() }
+    }
+
     /// The distribution of `builds`, if one was asked for.
     pub fn distribution(
         &self,
@@ -82,6 +91,8 @@ struct Report<'a> {
     answer: &'a PublishAnswer,
     sent_bytes: u64,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    waits_for: &'a [Platform],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     widened: &'a [String],
 }
 
@@ -113,8 +124,15 @@ pub async fn publish(
     for warning in &outcome.answer.warnings {
         session.progress.warn(warning);
     }
+    if let (Some(tag), [_, ..]) = (&order.tag, &outcome.waits_for[..]) {
+        session.progress.warn(format_args!(
+            "the tag `{tag}` has not moved: the distribution is not there yet for {}",
+            outcome.waits_for.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ));
+    }
     if session.output.json {
-        let report = Report { answer: &outcome.answer, sent_bytes: outcome.sent_bytes, widened };
+        let Outcome { answer, sent_bytes, waits_for, .. } = &outcome;
+        let report = Report { answer, sent_bytes: *sent_bytes, waits_for, widened };
         session.output.json(&report)?;
     } else {
         session.output.say(told(&outcome))?;
@@ -131,7 +149,7 @@ fn memory(session: &Session) -> Memory {
 
 /// What was done, for a person.
 fn told(outcome: &Outcome) -> String {
-    let Outcome { answer, sent, sent_bytes } = outcome;
+    let Outcome { answer, sent, sent_bytes, .. } = outcome;
     let mut lines = vec![format!(
         "published {}, {} there already; sent {}",
         counted(answer.published.len(), "build"),

@@ -65,7 +65,7 @@ pub async fn run(args: ResolveArgs, session: &Session) -> Result<Exit, Failure> 
     let request = request(args)?;
     let resolved = resolve::resolve(&session.remote()?, &request, std::iter::empty()).await?;
     for withdrawn in &resolved.answer.withdrawn {
-        session.progress.warn(format!("`{}` was withdrawn: {}", withdrawn.key, withdrawn.reason));
+        session.progress.warn(withdrawn);
     }
     session.output.answer(&resolved.answer, || table(&resolved.answer.builds).render())?;
     Ok(Exit::Done)

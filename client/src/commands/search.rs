@@ -1,7 +1,7 @@
 //! `larder search`: which products are there?
 
 use clap::Args;
-use larder_schema::api::{Page, ProductSummary, paths};
+use larder_schema::api::{Matched, MatchedBy, Page, ProductSummary, paths};
 
 use super::Session;
 use super::table::Table;
@@ -10,7 +10,8 @@ use crate::error::{Exit, Failure};
 /// Arguments of `larder search`.
 #[derive(Args, Debug)]
 pub struct SearchArgs {
-    /// Part of a name; nothing: all products
+    /// Part of a name or summary, or what an upstream version or a file's name begins with
+    /// (libarrow.so); nothing: all products
     #[arg(default_value = "", hide_default_value = true)]
     pub text: String,
 }
@@ -28,18 +29,29 @@ pub async fn run(args: SearchArgs, session: &Session) -> Result<Exit, Failure> {
     Ok(if found { Exit::Done } else { Exit::No })
 }
 
-fn table(products: &[ProductSummary]) -> String {
+/// Products, one a line.
+pub(super) fn table(products: &[ProductSummary]) -> String {
     if products.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(["PRODUCT", "NEWEST", "BUILDS", "SUMMARY"]).right(2);
+    let mut table = Table::new(["PRODUCT", "NEWEST", "BUILDS", "SUMMARY", ""]).right(2);
     for product in products {
         table.row([
             product.name.to_string(),
             product.newest.as_ref().map_or("-".to_owned(), ToString::to_string),
             product.builds.to_string(),
             product.summary.as_ref().map_or(String::new(), ToString::to_string),
+            product.matched.as_ref().map_or(String::new(), why),
         ]);
     }
     table.render()
+}
+
+/// Why a product was found, where that is not to be seen in its line.
+fn why(matched: &Matched) -> String {
+    match matched.by {
+        MatchedBy::Name | MatchedBy::Summary => String::new(),
+        MatchedBy::UpstreamVersion => format!("has upstream version {}", matched.text),
+        MatchedBy::File => format!("has file {}", matched.text),
+    }
 }

@@ -1,8 +1,10 @@
-//! `larder show`: one product, or one build.
+//! `larder show`: one product, one build, or the builds that something is known of.
+
+mod build;
 
 use clap::Args;
-use larder_schema::api::{BuildAnswer, paths};
-use larder_schema::{Build, BuildRef, Dependency, Platform, ProductName};
+use larder_schema::api::{BuildAnswer, Page, ProductAnswer, paths};
+use larder_schema::{BuildRef, Platform, ProductDocument, ProductName, Version};
 use serde_json::json;
 
 use super::Session;
@@ -14,138 +16,170 @@ use crate::remote::Remote;
 /// Arguments of `larder show`.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// PRODUCT, or PRODUCT@VERSION-bID
-    #[arg(value_name = "PRODUCT[@BUILD]")]
-    pub what: String,
+    /// PRODUCT, its builds of one version, or one build
+    #[arg(
+        value_name = "PRODUCT[@VERSION[-bID]]",
+        required_unless_present = "revision",
+        conflicts_with = "revision"
+    )]
+    pub what: Option<String>,
+    /// All builds that were made from a revision; 7 hex digits of it will do
+    #[arg(long, value_name = "HEX")]
+    pub revision: Option<String>,
+    /// Which builds need this one to run
+    #[arg(long, conflicts_with = "revision")]
+    pub dependants: bool,
     /// The build's platform, where there are several
     #[arg(long)]
     pub platform: Option<Platform>,
 }
 
+/// What is shown.
+enum What {
+    Product(ProductName),
+    Version(ProductName, Version),
+    Build(BuildRef),
+    Revision(String),
+}
+
 /// Runs `larder show`.
 pub async fn run(args: ShowArgs, session: &Session) -> Result<Exit, Failure> {
+    let what = read(&args)?;
     let remote = session.remote()?;
-    let refused = |error: &dyn std::error::Error| Failure::usage(error.to_string());
-    if args.what.contains('@') {
-        let build: BuildRef =
-            args.what.parse().map_err(|error| Failure::new(Exit::Usage, error)).map_err(
-                |failure: Failure| failure.hint("an exact build is `PRODUCT@VERSION-bID`"),
-            )?;
-        show_build(&remote, &build, args.platform, session).await
-    } else {
-        let product: ProductName = args
-            .what
-            .parse()
-            .map_err(|error: larder_schema::product::ParseProductNameError| refused(&error))?;
-        show_product(&remote, &product, args.platform, session).await
+    let platform = args.platform.as_ref();
+    match what {
+        What::Build(build) if args.dependants => {
+            build::dependants(&remote, &build, platform, session).await
+        }
+        What::Product(_) | What::Version(..) | What::Revision(_) if args.dependants => {
+            Err(Failure::usage("dependants are of one build: `PRODUCT@VERSION-bID`"))
+        }
+        What::Build(build) => build::show(&remote, &build, platform, session).await,
+        What::Product(product) => show_product(&remote, &product, platform, session).await,
+        What::Version(product, version) => {
+            let (name, number) = (product.to_string(), version.to_string());
+            let of = [("product", name.as_str()), ("version", number.as_str())];
+            let what = format!("{product} {version}");
+            show_builds(&remote, &of, platform, &what, session).await
+        }
+        What::Revision(revision) => {
+            let of = [("revision", revision.as_str())];
+            let what = format!("the revision {revision}");
+            show_builds(&remote, &of, platform, &what, session).await
+        }
     }
 }
 
-async fn show_build(
+fn read(args: &ShowArgs) -> Result<What, Failure> {
+    let refused = |error: &dyn std::error::Error| Failure::usage(error.to_string());
+    let Some(text) = args.what.as_deref() else {
+        return Ok(What::Revision(args.revision.clone().unwrap_or_default()));
+    };
+    let Some((product, version)) = text.split_once('@') else {
+        return text
+            .parse()
+            .map(What::Product)
+            .map_err(|error: larder_schema::product::ParseProductNameError| refused(&error));
+    };
+    if version.contains('-') {
+        let build: Result<BuildRef, _> = text.parse();
+        return build.map(What::Build).map_err(|error| {
+            Failure::new(Exit::Usage, error).hint("an exact build is `PRODUCT@VERSION-bID`")
+        });
+    }
+    let product = product
+        .parse()
+        .map_err(|error: larder_schema::product::ParseProductNameError| refused(&error))?;
+    let version = version
+        .parse()
+        .map_err(|error: larder_schema::version::ParseVersionError| refused(&error))?;
+    Ok(What::Version(product, version))
+}
+
+/// A query with the platform, if one was given.
+fn query<'a>(of: &[(&'a str, &'a str)], platform: &'a Option<String>) -> Vec<(&'a str, &'a str)> {
+    let platform = platform.iter().map(|platform| ("platform", platform.as_str()));
+    of.iter().copied().chain(platform).collect()
+}
+
+async fn builds(
     remote: &Remote,
-    build: &BuildRef,
-    platform: Option<Platform>,
+    of: &[(&str, &str)],
+    platform: Option<&Platform>,
+) -> Result<Vec<BuildAnswer>, Failure> {
+    let platform = platform.map(ToString::to_string);
+    Ok(remote.pages(&paths::builds(), &query(of, &platform)).await?)
+}
+
+async fn show_builds(
+    remote: &Remote,
+    of: &[(&str, &str)],
+    platform: Option<&Platform>,
+    what: &str,
     session: &Session,
 ) -> Result<Exit, Failure> {
-    let platform = platform.map(|platform| platform.to_string());
-    let query: Vec<(&str, &str)> =
-        platform.iter().map(|platform| ("platform", platform.as_str())).collect();
-    let path = paths::build(&build.product, &build.build);
-    let answer: BuildAnswer = remote.get(&path, &query).await.map_err(|error| {
-        let several = error.platforms().is_some();
-        let failure = Failure::of_question(error);
-        if several { failure.hint("name one of them with `--platform`") } else { failure }
+    let items = builds(remote, of, platform).await?;
+    if items.is_empty() {
+        let failure = Failure::no(format!("there is no build of {what} here"));
+        return Err(match of.first() {
+            Some(("product", name)) => failure.hint(format!("`larder show {name}` shows all")),
+            _ => failure,
+        });
+    }
+    let page = Page { items, next: None };
+    session.output.answer(&page, || {
+        let name =
+            |answer: &BuildAnswer| format!("{}@{}", answer.build.product, answer.build.name());
+        table(&page.items, name).render()
     })?;
-    session.output.answer(&answer, || describe(&answer))?;
     Ok(Exit::Done)
 }
 
-fn describe(answer: &BuildAnswer) -> String {
-    let build = &answer.build;
-    let mut rows = vec![("build", format!("{}@{}", build.product, build.name()))];
-    rows.extend(answer.about.withdrawn.iter().map(|reason| ("WITHDRAWN", reason.to_string())));
-    rows.push(("platform", build.platform.to_string()));
-    rows.push(("record", answer.digest.to_string()));
-    rows.extend(build.summary.iter().map(|text| ("summary", text.to_string())));
-    rows.extend(build.upstream_version.iter().map(|text| ("upstream version", text.to_string())));
-    rows.push(("license", build.license.to_string()));
-    rows.extend(bytes(build));
-    rows.extend(origin(build));
-    rows.extend(demands(build));
-    rows.extend(build.scripts.iter().map(|(name, to)| ("script", format!("{name} → {to}"))));
-    let published = build.published.iter();
-    rows.extend(published.map(|it| ("published", format!("{} by {}", it.at, it.by))));
-    let mut table = Table::bare();
-    let mut last = "";
-    for (name, value) in rows {
-        table.row([if name == last { String::new() } else { name.to_owned() }, value]);
-        last = name;
+fn table(builds: &[BuildAnswer], name: impl Fn(&BuildAnswer) -> String) -> Table {
+    let mut table = Table::new(["BUILD", "PLATFORM", "PUBLISHED", ""]);
+    for answer in builds {
+        let build = &answer.build;
+        let at = build.published.as_ref().map_or("-".to_owned(), |p| p.at.to_string());
+        let withdrawn = answer.about.withdrawn.as_ref();
+        let withdrawn = withdrawn.map_or(String::new(), |why| format!("withdrawn: {why}"));
+        table.row([name(answer), build.platform.to_string(), at, withdrawn]);
     }
-    table.render()
-}
-
-type Row = (&'static str, String);
-
-fn bytes(build: &Build) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(archive) = &build.archive {
-        let size = archive.size.map(indicatif::HumanBytes);
-        let size = size.map_or(String::new(), |size| format!(" ({size})"));
-        rows.push(("archive", format!("{}{size}", archive.name)));
-        rows.push(("archive", format!("sha256:{}", archive.sha256)));
-    }
-    rows.extend(build.tree.map(|tree| ("contents", tree.to_string())));
-    rows
-}
-
-fn origin(build: &Build) -> Vec<Row> {
-    let Some(source) = &build.source else { return Vec::new() };
-    let place = source.repository.as_ref().or(source.url.as_ref());
-    let mut rows = vec![("source", place.map_or("-".to_owned(), ToString::to_string))];
-    let changes = if source.dirty { ", with changes" } else { "" };
-    rows.extend(source.revision.iter().map(|it| ("revision", format!("{it}{changes}"))));
-    rows
-}
-
-fn demands(build: &Build) -> Vec<Row> {
-    let kind = |needed: &Dependency| format!("{:?}", needed.kind).to_lowercase();
-    let products = build.dependencies.iter().map(|needed| {
-        ("needs", format!("{} {} ({})", needed.product, needed.requirement, kind(needed)))
-    });
-    let host = build.needs.iter().map(|(name, need)| ("needs of host", format!("{name} {need}")));
-    products.chain(host).collect()
+    table
 }
 
 async fn show_product(
     remote: &Remote,
     product: &ProductName,
-    platform: Option<Platform>,
+    platform: Option<&Platform>,
     session: &Session,
 ) -> Result<Exit, Failure> {
-    let document: serde_json::Value =
+    let known: ProductAnswer =
         remote.get(&paths::product(product), &[]).await.map_err(Failure::of_question)?;
-    let name = product.to_string();
-    let platform = platform.map(|platform| platform.to_string());
-    let mut query = vec![("product", name.as_str())];
-    query.extend(platform.iter().map(|platform| ("platform", platform.as_str())));
-    let builds: Vec<BuildAnswer> = remote.pages(&paths::builds(), &query).await?;
-    session.output.answer(&json!({ "product": document, "builds": builds }), || {
-        let mut table = Table::new(["BUILD", "PLATFORM", "PUBLISHED", ""]);
-        for answer in &builds {
-            let build = &answer.build;
-            let at = build.published.as_ref().map_or("-".to_owned(), |p| p.at.to_string());
-            let withdrawn = if answer.about.withdrawn.is_some() { "withdrawn" } else { "" };
-            table.row([
-                build.name().to_string(),
-                build.platform.to_string(),
-                at,
-                withdrawn.to_owned(),
-            ]);
-        }
-        let summary = builds.iter().find_map(|answer| answer.build.summary.as_ref());
+    let builds = builds(remote, &[("product", product.as_str())], platform).await?;
+    session.output.answer(&json!({ "product": known, "builds": builds }), || {
+        let summary = known.summary.summary.as_ref();
         let summary =
-            summary.map_or(String::new(), |summary| format!(": {}", line(&summary.to_string())));
-        format!("{product}{summary}\n\n{}", table.render())
+            summary.map_or(String::new(), |summary| format!(": {}", line(summary.as_str())));
+        let declared = known.document.as_ref().map_or(String::new(), declared);
+        let builds = table(&builds, |answer| answer.build.name().to_string()).render();
+        format!("{product}{summary}\n{declared}\n{builds}")
     })?;
     Ok(Exit::Done)
+}
+
+/// What an admin declared of a product, for people.
+pub(super) fn declared(document: &ProductDocument) -> String {
+    let mut table = Table::bare();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("kind", document.kind.to_string());
+    document.owners.iter().for_each(|owner| row("owner", owner.to_string()));
+    document.scope.iter().for_each(|scope| row("scope", scope.to_string()));
+    document.repositories.iter().for_each(|url| row("repository", url.to_string()));
+    document.support.iter().for_each(|support| row("support", support.to_string()));
+    document
+        .third_party_type
+        .iter()
+        .for_each(|of| row("third-party type", u8::from(*of).to_string()));
+    document.membership.iter().for_each(|of| row("membership", of.to_string()));
+    table.render()
 }

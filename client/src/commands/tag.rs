@@ -1,13 +1,14 @@
 //! `larder tag`: moves and lists tags.
 
 use clap::{Args, Subcommand};
-use larder_schema::api::{Expected, TagRequest, TagState, TagsAnswer, paths};
-use larder_schema::{DistributionVersion, Label, ProblemKind, ProductName};
+use larder_schema::api::{TagState, TagsAnswer, paths};
+use larder_schema::{DistributionVersion, Label, Platform, ProblemKind, ProductName};
 
 use super::Session;
 use super::table::Table;
 use crate::error::{Exit, Failure};
 use crate::remote::{self, Remote};
+use crate::tag::Move;
 
 /// Arguments of `larder tag`.
 #[derive(Args, Debug)]
@@ -26,6 +27,9 @@ enum TagCommand {
         tag: Label,
         /// The version that it shall name
         version: DistributionVersion,
+        /// A platform that the version must be there for; otherwise the tag stays
+        #[arg(long, value_name = "PLATFORM")]
+        require: Vec<Platform>,
     },
     /// Say where each tag of a distribution stands, and where it stood
     List {
@@ -38,40 +42,36 @@ enum TagCommand {
 pub async fn run(args: TagArgs, session: &Session) -> Result<Exit, Failure> {
     let remote = session.remote()?;
     match args.command {
-        TagCommand::Set { name, tag, version } => {
-            let state = set(&remote, &name, &tag, version).await?;
+        TagCommand::Set { name, tag, version, require } => {
+            let wanted = Move { name, tag, version, require };
+            let state = wanted.carry_out(&remote).await.map_err(lost)?;
             session.output.answer(&state, || {
-                format!("{name}: {tag} names {} (serial {})", state.version, state.serial)
+                let TagState { name, tag, version, serial, .. } = &state;
+                format!("{name}: {tag} names {version} (serial {serial})")
             })?;
         }
         TagCommand::List { name } => {
-            let tags: TagsAnswer = remote.get(&paths::tags(&name), &[]).await?;
+            let tags = all(&remote, &name).await.map_err(Failure::of_question)?;
             session.output.answer(&tags, || describe(&tags))?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// Reads where the tag stands and moves it from there, and from nowhere else.
-async fn set(
-    remote: &Remote,
-    name: &ProductName,
-    tag: &Label,
-    version: DistributionVersion,
-) -> Result<TagState, Failure> {
-    let expected = match remote.get::<TagsAnswer>(&paths::tags(name), &[]).await {
-        Ok(tags) => match tags.items.iter().find(|state| state.tag == *tag) {
-            Some(state) => Expected::Serial(state.serial),
-            None => Expected::Nowhere,
-        },
-        Err(error) if error.is_unknown() => Expected::Nowhere,
-        Err(error) => return Err(error.into()),
-    };
-    let request = TagRequest { version, expected, require: Vec::new() };
-    remote.put(&paths::tag(name, tag), &request).await.map_err(lost)
+/// The tags, with all their moves.
+async fn all(remote: &Remote, name: &ProductName) -> Result<TagsAnswer, remote::Error> {
+    let path = paths::tags(name);
+    let mut tags: TagsAnswer = remote.get(&path, &[]).await?;
+    while let Some(cursor) = tags.next.take() {
+        let page: TagsAnswer = remote.get(&path, &[("cursor", &cursor)]).await?;
+        // A server that repeats itself is not followed for ever.
+        tags.next = page.next.filter(|next| *next != cursor && !page.history.is_empty());
+        tags.history.extend(page.history);
+    }
+    Ok(tags)
 }
 
-fn lost(error: remote::Error) -> Failure {
+pub(super) fn lost(error: remote::Error) -> Failure {
     let moved = error.kind() == Some(ProblemKind::Moved);
     let failure = Failure::from(error);
     if moved { failure.hint("look with `larder tag list`, and decide again") } else { failure }

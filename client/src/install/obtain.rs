@@ -193,17 +193,18 @@ impl Obtainer<'_> {
         transfer.item(&name);
         let wanted = Wanted { sha256: archive.sha256, size: archive.size, name };
         let fetched_bytes = fetch(self.remote, &wanted, &part, transfer).await?;
-        let (staged, written_bytes) = self.unpack(&build, tree, &part, unpacking).await?;
+        let (staged, part, written_bytes) = self.unpack(&build, tree, part, unpacking).await?;
         Ok(Got::Staged(staged, part, Moved { fetched_bytes, reused_bytes: 0, written_bytes }))
     }
 
+    /// Unpacks what was downloaded; an archive that is refused does not stay.
     async fn unpack(
         &self,
         build: &Build,
         tree: TreeChecksum,
-        part: &Part,
+        part: Part,
         unpacking: &Arc<Semaphore>,
-    ) -> Result<(Staged, u64), Error> {
+    ) -> Result<(Staged, Part, u64), Error> {
         let refused = || build.key().to_string();
         let name = build.archive.as_ref().map(|archive| archive.name.as_str()).unwrap_or_default();
         let format =
@@ -214,18 +215,25 @@ impl Obtainer<'_> {
         let unpacked = spawn_blocking(move || {
             let _turn = turn;
             let index = unpack(archive, format, staging.path())?;
-            Ok((staging, index))
+            Ok::<_, ArchiveError>((staging, index))
         });
-        let (staging, index) = unpacked
-            .await
-            .map_err(Error::Broken)?
-            .map_err(|source| Refused::Archive { build: refused(), source })?;
+        let (staging, index) = match unpacked.await.map_err(Error::Broken)? {
+            Ok(unpacked) => unpacked,
+            Err(source) => {
+                if !matches!(source, ArchiveError::Io(_) | ArchiveError::Sink(_)) {
+                    // It has the right sum and is never any good.
+                    drop(part.remove());
+                }
+                return Err(Refused::Archive { build: refused(), source }.into());
+            }
+        };
         if index.tree != tree {
             let (found, said) = (index.tree, tree);
+            drop(part.remove());
             return Err(Refused::Tree { build: refused(), found, said }.into());
         }
         let bytes = index.unpacked_bytes;
-        Ok((staging.finish(tree, index.entries), bytes))
+        Ok((staging.finish(tree, index.entries), part, bytes))
     }
 
     /// Fetches the archive of `build` again and puts its tree in place of a damaged one.
@@ -241,7 +249,7 @@ impl Obtainer<'_> {
         transfer.abandon();
         let fetched_bytes = fetched?;
         let one = Arc::new(Semaphore::new(1));
-        let (staged, written_bytes) = self.unpack(&build, tree, &part, &one).await?;
+        let (staged, part, written_bytes) = self.unpack(&build, tree, part, &one).await?;
         sync(self.store.root())?;
         self.store.replace(staged)?;
         drop(part.remove());

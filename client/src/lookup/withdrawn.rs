@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use larder_schema::api::{BuildAnswer, IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, paths};
-use larder_schema::{Build, BuildKey, Checksum, Text};
+use larder_schema::api::{
+    BuildAnswer, IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, Withdrawal, paths,
+};
+use larder_schema::{Build, BuildKey, Checksum};
 
 use crate::remote::{self, Remote};
 
@@ -13,7 +15,7 @@ use crate::remote::{self, Remote};
 pub async fn withdrawn(
     remote: &Remote,
     records: &[Build],
-) -> Result<BTreeMap<BuildKey, Text>, remote::Error> {
+) -> Result<BTreeMap<BuildKey, Withdrawal>, remote::Error> {
     let archives = records.iter().filter_map(|record| record.archive.as_ref());
     let checksums: Vec<Checksum> =
         archives.map(|archive| Checksum::Sha256(archive.sha256)).collect();
@@ -34,7 +36,7 @@ pub async fn withdrawn(
     Ok(withdrawn)
 }
 
-async fn reason(remote: &Remote, key: &BuildKey) -> Result<Option<Text>, remote::Error> {
+async fn reason(remote: &Remote, key: &BuildKey) -> Result<Option<Withdrawal>, remote::Error> {
     let platform = key.platform.to_string();
     let path = paths::build(&key.product, &key.build);
     let answer: BuildAnswer = remote.get(&path, &[("platform", &platform)]).await?;

@@ -4,7 +4,7 @@ use larder_schema::archive::ArchiveFormat::{
     self, Tar as T, TarBz2, TarGz, TarXz, TarZst, Wheel, Zip,
 };
 
-use crate::build::*;
+use super::build_archives::*;
 
 /// An archive, what is wrong with it, and the variant of `ArchiveError` that says so.
 pub(crate) struct Hostile {

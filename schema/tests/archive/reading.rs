@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use larder_schema::archive::{ArchiveFormat, Index, Limits, NoSink, Sink, read};
 use larder_schema::{Entry, EntryKind, EntryPath, Sha256, Sums};
 
-use crate::build::*;
+use crate::build_archives::*;
 
 fn index(bytes: Vec<u8>, format: ArchiveFormat) -> Index {
     read(Cursor::new(bytes), format, &Limits::default(), &mut NoSink).unwrap()

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use larder_schema::EntryPath;
 use larder_schema::archive::{ArchiveError, ArchiveFormat, Limits, NoSink, Sink, read};
 
-use crate::build::*;
+use crate::build_archives::*;
 use crate::hostile;
 
 fn variant(error: &ArchiveError) -> String {

@@ -8,7 +8,7 @@ use larder_schema::contents::tree_checksum;
 use larder_schema::{Entry, EntryKind, Sums};
 use proptest::prelude::*;
 
-use crate::build::{Item, bz2, gz, xz, zip, zst};
+use crate::build_archives::{Item, bz2, gz, xz, zip, zst};
 
 #[derive(Clone, Debug)]
 enum Thing {

@@ -73,15 +73,40 @@ CREATE TABLE entries (
 CREATE INDEX entries_file ON entries (file, archive, path) WHERE file IS NOT NULL;
 
 -- newest: the newest build that is no test build; shown in lists.
+-- document: what an admin declared, if anything.
 CREATE TABLE products (
     id       INTEGER PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE,
     skeleton TEXT NOT NULL,
     builds   INTEGER NOT NULL,
     newest   INTEGER,
-    summary  TEXT
+    summary  TEXT,
+    document TEXT
 ) STRICT;
 CREATE INDEX products_skeleton ON products (skeleton);
+
+-- Repositories that belong to one product, as `repository_key` spells them.
+CREATE TABLE product_repositories (
+    repository TEXT PRIMARY KEY,
+    product    INTEGER NOT NULL REFERENCES products (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX product_repositories_product ON product_repositories (product);
+
+-- Names that somebody wanted to publish under, where an admin approves new products. Nothing was
+-- acknowledged, so that the journal does not tell of them.
+CREATE TABLE pending_products (
+    name TEXT PRIMARY KEY,
+    at   TEXT NOT NULL,
+    by   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which names the files of a product have had, without their folders: each once, however many builds
+-- have it, so that a search costs what it finds.
+CREATE TABLE product_files (
+    name    TEXT NOT NULL COLLATE NOCASE,
+    product INTEGER NOT NULL REFERENCES products (id),
+    PRIMARY KEY (name, product)
+) STRICT, WITHOUT ROWID;
 
 -- record: the build record with all that the server adds but `published`.
 CREATE TABLE builds (
@@ -108,6 +133,16 @@ CREATE INDEX builds_revision ON builds (revision) WHERE revision IS NOT NULL;
 CREATE INDEX builds_upstream_version ON builds (upstream_version)
     WHERE upstream_version IS NOT NULL;
 
+-- Run dependencies, from the other side: which builds need a product, which may not be there yet.
+CREATE TABLE dependants (
+    product       TEXT NOT NULL,
+    build         INTEGER NOT NULL REFERENCES builds (seq),
+    requirement   TEXT NOT NULL,
+    built_against TEXT,
+    built_archive BLOB,
+    PRIMARY KEY (product, build)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE distributions (
     seq      INTEGER PRIMARY KEY,
     name     TEXT NOT NULL,
@@ -128,23 +163,23 @@ CREATE TABLE distribution_builds (
     PRIMARY KEY (build, distribution)
 ) STRICT, WITHOUT ROWID;
 
--- Every move of every tag; the highest serial is where a tag stands.
+-- Every move of every tag, in the order of moving; the highest serial is where a tag stands.
 CREATE TABLE tags (
+    id      INTEGER PRIMARY KEY,
     name    TEXT NOT NULL,
     tag     TEXT NOT NULL,
     serial  INTEGER NOT NULL,
     version TEXT NOT NULL,
     at      TEXT NOT NULL,
     by      TEXT NOT NULL,
-    PRIMARY KEY (name, tag, serial)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (name, tag, serial)
+) STRICT;
 
 CREATE TABLE statements (
     id      INTEGER PRIMARY KEY,
     subject BLOB NOT NULL,
     kind    TEXT NOT NULL,
     said    TEXT NOT NULL,
-    reason  TEXT NOT NULL,
     at      TEXT NOT NULL,
     by      TEXT NOT NULL
 ) STRICT;

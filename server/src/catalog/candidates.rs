@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use larder_schema::api::Withdrawal;
 use larder_schema::record::{Abi, Dependency};
-use larder_schema::{
-    BuildName, Need, Platform, ProductName, Role, Stage, Text, Version, newest_first,
-};
+use larder_schema::{BuildName, Need, Platform, ProductName, Role, Stage, Version, newest_first};
 
 use super::{Error, StoredBuild};
 use larder_schema::BuildKey;
@@ -31,15 +30,6 @@ pub struct Candidate {
     pub run: Vec<Dependency>,
     /// Why it was withdrawn, if it was.
     pub withdrawn: Option<Withdrawal>,
-}
-
-/// Why a build was withdrawn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withdrawal {
-    /// For people.
-    pub reason: Text,
-    /// What to take instead.
-    pub replaced_by: Option<BuildName>,
 }
 
 /// One state of the catalog, as a resolution reads it.

@@ -1,9 +1,9 @@
 //! The promises of the catalog as tests that every engine runs.
 
-use larder_schema::api::{Expected, HolderKind, StatementKind, StatementRequest};
+use larder_schema::api::{Expected, HolderKind, MatchedBy, StatementKind, StatementRequest};
 use larder_schema::archive::{ArchiveFormat, Index};
 use larder_schema::contents::tree_checksum;
-use larder_schema::{Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Sums};
+use larder_schema::{Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Stage, Sums};
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn distribution(version: &str, builds: &[&Build]) -> (Distribution, Digest) {
 
 fn publication(builds: &[(Build, Digest)]) -> Publication {
     let builds = builds.to_vec();
-    Publication { builds, distribution: None, tags: Vec::new(), twins: false }
+    Publication { builds, distribution: None, tags: Vec::new(), twins: false, new_products: true }
 }
 
 fn tag(version: &str, expected: Expected) -> TagChange {
@@ -210,10 +210,15 @@ async fn a_tag_moves_only_from_where_it_is_expected(catalog: &dyn Catalog) {
         moved(tag("3.0.0", Expected::Anywhere)).await,
         Err(Refusal::NoSuchVersion { .. })
     ));
-    let (stands, history) = catalog.tags(&"lsst_distrib".parse().unwrap()).await.unwrap();
-    assert_eq!(stands.len(), 1);
-    assert_eq!(stands[0].version.to_string(), "2.0.0");
-    assert_eq!(history.iter().map(|state| state.serial).collect::<Vec<_>>(), [2, 1]);
+    let name = "lsst_distrib".parse().unwrap();
+    let first = catalog.tags(&name, None, 1).await.unwrap();
+    let after = first.next.as_ref().unwrap().parse().unwrap();
+    let second = catalog.tags(&name, Some(after), 1).await.unwrap();
+    assert_eq!(first.items.len(), 1);
+    assert_eq!(first.items[0].version.to_string(), "2.0.0");
+    let serials: Vec<u64> =
+        first.history.iter().chain(&second.history).map(|state| state.serial).collect();
+    assert_eq!((serials, second.next), (vec![2, 1], None));
 }
 
 async fn a_label_is_never_a_tag_and_a_version(catalog: &dyn Catalog) {
@@ -336,8 +341,97 @@ async fn the_newest_build_is_the_highest_not_the_last(catalog: &dyn Catalog) {
 
     let afw = catalog.product(&"afw".parse().unwrap()).await.unwrap().unwrap();
 
-    assert_eq!(afw.newest.unwrap().to_string(), "1.0.0-b10");
-    assert_eq!(afw.builds, 5);
+    assert_eq!(afw.summary.newest.unwrap().to_string(), "1.0.0-b10");
+    assert_eq!(afw.summary.builds, 5);
+}
+
+async fn the_newest_is_the_same_where_ages_go_round(catalog: &dyn Catalog) {
+    for name in ["1.0.0-b10", "1.0.0-x1", "1.0.0-b9"] {
+        let one = publication(&[build("afw", name, None)]);
+        catalog.record(&one, &act()).await.unwrap().unwrap();
+    }
+
+    let afw = catalog.product(&"afw".parse().unwrap()).await.unwrap().unwrap();
+
+    assert_eq!(afw.summary.newest.unwrap().to_string(), "1.0.0-b10");
+}
+
+/// What `work` finds in one state of the catalog.
+async fn in_one_state<T: Send + 'static>(
+    catalog: &dyn Catalog,
+    work: impl FnOnce(&dyn Candidates) -> Result<T, Error> + Send + 'static,
+) -> T {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let work = move |candidates: &dyn Candidates| sender.send(work(candidates)).unwrap();
+    catalog.with_candidates(Box::new(work)).await.unwrap();
+    receiver.recv().unwrap().unwrap()
+}
+
+async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) {
+    let platforms = ["linux-x86_64", "linux-x86_64-el8", "linux-x86_64_v2", "macos-x86_64", "any"];
+    for version in ["2.0.0", "10.0.0", "1.0.0"] {
+        for platform in platforms {
+            let mut one = build("afw", &format!("{version}-b1"), None);
+            one.0.platform = platform.parse().unwrap();
+            one.1 = one.0.digest().unwrap();
+            catalog.record(&publication(&[one]), &act()).await.unwrap().unwrap();
+        }
+    }
+    let read = |asked: &'static str, below: Option<&'static str>, at_least| {
+        in_one_state(catalog, move |candidates| {
+            let asked = (!asked.is_empty()).then(|| asked.parse().unwrap());
+            let below = below.map(|below| below.parse().unwrap());
+            let found =
+                candidates.newest(&"afw".parse().unwrap(), asked.as_ref(), below, at_least)?;
+            let mut told: Vec<String> = found
+                .into_iter()
+                .map(|one| format!("{} {}", one.name.version, one.platform))
+                .collect();
+            told.sort();
+            Ok(told)
+        })
+    };
+
+    let own = ["10.0.0 any", "10.0.0 linux-x86_64", "10.0.0 linux-x86_64-el8"];
+    assert_eq!(read("linux-x86_64", None, 1).await, own);
+    assert_eq!(read("linux-x86_64", None, 4).await.len(), 6);
+    assert_eq!(
+        read("linux-x86_64-el8", Some("2.0.0"), 9).await,
+        ["1.0.0 any", "1.0.0 linux-x86_64", "1.0.0 linux-x86_64-el8"]
+    );
+    let other = ["10.0.0 any", "10.0.0 linux-x86_64"];
+    assert_eq!(read("linux-x86_64-el9", None, 2).await, other);
+    assert_eq!(read("any", None, 1).await, ["10.0.0 any"]);
+    assert_eq!(read("", None, 1).await.len(), 5);
+    assert!(read("linux-x86_64", Some("1.0.0"), 9).await.is_empty());
+}
+
+async fn candidates_know_why_they_were_withdrawn_and_who_lists_them(catalog: &dyn Catalog) {
+    let afw = build("afw", "1.0.0-b1", None);
+    let publication = Publication {
+        distribution: Some(distribution("1.0.0", &[&afw.0])),
+        ..publication(std::slice::from_ref(&afw))
+    };
+    catalog.record(&publication, &act()).await.unwrap().unwrap();
+    let said = StatementRequest {
+        subject: afw.1,
+        kind: StatementKind::Withdrawn,
+        reason: "wrong flags".parse().unwrap(),
+        replaced_by: Some("1.0.1-b2".parse().unwrap()),
+    };
+    catalog.state(&said, &act()).await.unwrap();
+
+    let (found, lists) = in_one_state(catalog, |candidates| {
+        let found = candidates.named(&"afw".parse().unwrap(), &"1.0.0-b1".parse().unwrap())?;
+        let seq = found[0].seq;
+        let lists = [Stage::Test, Stage::Weekly].map(|stage| candidates.listed_by(seq, stage));
+        Ok((found, lists.map(Result::unwrap)))
+    })
+    .await;
+
+    let withdrawn = found[0].withdrawn.clone().unwrap();
+    assert_eq!((withdrawn.reason, withdrawn.replaced_by), (said.reason, said.replaced_by));
+    assert_eq!(lists, [vec!["lsst_distrib".parse().unwrap()], Vec::new()]);
 }
 
 async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
@@ -350,13 +444,161 @@ async fn a_withdrawn_build_says_so(catalog: &dyn Catalog) {
         replaced_by: None,
     };
 
-    catalog.state(&said, &act()).await.unwrap();
+    let (first, first_is_new) = catalog.state(&said, &act()).await.unwrap();
+    let (again, again_is_new) = catalog.state(&said, &act()).await.unwrap();
+    let note = StatementRequest { kind: StatementKind::Note, ..said.clone() };
+    catalog.state(&note, &act()).await.unwrap();
 
+    assert_eq!((first_is_new, again_is_new), (true, false));
+    assert_eq!(first, again, "the same is not said twice");
+    assert_eq!(catalog.journal_head().await.unwrap().0, 3);
     let stored = catalog.builds_by_key(&[afw.0.key()]).await.unwrap().remove(0).unwrap();
-    assert_eq!(stored.withdrawn.unwrap().as_str(), "wrong flags");
-    assert_eq!(catalog.statements(&afw.1).await.unwrap()[0].said, said);
-    assert_eq!(catalog.names_of(&afw.1).await.unwrap(), [afw.0.product]);
-    assert!(catalog.names_of(&Digest::of(b"nothing")).await.unwrap().is_empty());
+    assert_eq!(stored.withdrawn.unwrap().reason.as_str(), "wrong flags");
+    let page = catalog.statements(&afw.1, None, 1).await.unwrap();
+    let rest = catalog.statements(&afw.1, Some(page.items[0].id), 9).await.unwrap();
+    assert_eq!((&page.items[0].said, &rest.items[0].said), (&said, &note));
+    assert!(page.next.is_some() && rest.next.is_none());
+    assert_eq!(catalog.subjects(&afw.1).await.unwrap(), [Subject::Build(afw.0.key())]);
+    assert!(catalog.subjects(&Digest::of(b"nothing")).await.unwrap().is_empty());
+}
+
+fn document(name: &str, more: serde_json::Value) -> ProductDocument {
+    let mut document = serde_json::json!({"name": name});
+    document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    serde_json::from_value(document).unwrap()
+}
+
+async fn a_product_is_declared_whole_and_a_repository_once(catalog: &dyn Catalog) {
+    let repository = |address: &str| serde_json::json!({"repositories": [address]});
+    let afw = document("afw", repository("https://example.org/afw"));
+    let log = document("log", repository("ssh://git@example.org/afw.git"));
+    let fork = document(
+        "fork",
+        serde_json::json!({"kind": "third-party",
+        "repositories": ["https://example.org/afw"]}),
+    );
+    let declare = |document: ProductDocument| async move {
+        catalog.declare(&document, false, &act()).await.unwrap()
+    };
+
+    assert_eq!(declare(afw.clone()).await, Ok(true));
+    assert_eq!(declare(afw.clone()).await, Ok(false), "the same is no change");
+    assert!(matches!(declare(log.clone()).await, Err(Refusal::RepositoryTaken { .. })));
+    assert_eq!(declare(fork).await, Ok(true), "only software owns its repositories");
+    assert!(matches!(declare(document("a.fw", serde_json::json!({}))).await, Ok(true)));
+    assert!(matches!(
+        declare(document("a-fw", serde_json::json!({}))).await,
+        Err(Refusal::Twin { .. })
+    ));
+    let found = catalog.product(&afw.name).await.unwrap().unwrap();
+    assert_eq!((found.document, found.summary.builds), (Some(afw.clone()), 0));
+    assert_eq!(catalog.product(&log.name).await.unwrap(), None, "a refusal leaves nothing");
+    assert_eq!(declare(document("afw", serde_json::json!({}))).await, Ok(true));
+    assert_eq!(declare(log).await, Ok(true), "it was given up");
+    assert_eq!(catalog.journal_head().await.unwrap().0, 5);
+    assert_eq!(catalog.check().await.unwrap(), []);
+}
+
+async fn where_products_are_not_made_by_builds_they_wait(catalog: &dyn Catalog) {
+    let (afw, log) = (build("afw", "1.0.0-b1", None), build("log", "1.0.0-b1", None));
+    let known = document("log", serde_json::json!({}));
+    catalog.declare(&known, false, &act()).await.unwrap().unwrap();
+    let closed = Publication { new_products: false, ..publication(&[afw.clone(), log]) };
+
+    let refusal = catalog.record(&closed, &act()).await.unwrap().unwrap_err();
+    let new = vec![afw.0.product.clone()];
+    catalog.note_pending(&new, 1, &act()).await.unwrap();
+    catalog.note_pending(&["third".parse().unwrap()], 1, &act()).await.unwrap();
+
+    assert_eq!(refusal, Refusal::NewProducts { products: new });
+    let pending = catalog.pending_products(None, 9).await.unwrap().items;
+    assert_eq!(pending.len(), 1, "no more than are asked for");
+    assert_eq!((pending[0].name.as_str(), pending[0].pending), ("afw", true));
+    assert_eq!(catalog.products(None, None, 9).await.unwrap().items.len(), 1);
+    catalog.declare(&document("afw", serde_json::json!({})), false, &act()).await.unwrap().unwrap();
+    assert!(catalog.pending_products(None, 9).await.unwrap().items.is_empty());
+    assert_eq!(catalog.record(&closed, &act()).await.unwrap().unwrap().published.len(), 2);
+}
+
+async fn products_are_found_by_all_that_is_known_of_them(catalog: &dyn Catalog) {
+    let (stored, index) = archive(
+        "arrow",
+        &[
+            ("lib/libarrow.so.1500", b"so"),
+            ("include/Arrow.h", b"h"),
+            ("py/a/__init__.py", b""),
+            ("py/b/__init__.py", b""),
+        ],
+    );
+    catalog.record_archive(&stored, &index).await.unwrap();
+    let mut arrow = build("pyarrow", "15.0.0-b1", Some(&stored));
+    arrow.0.upstream_version = Some("15.0.0.post1".parse().unwrap());
+    arrow.0.summary = Some("columns in memory".parse().unwrap());
+    arrow.1 = arrow.0.digest().unwrap();
+    let again = build("pyarrow", "15.0.0-b2", Some(&stored));
+    let other = build("other", "1.0.0-b1", None);
+    catalog.record(&publication(&[arrow, again, other]), &act()).await.unwrap().unwrap();
+    let found = |text: &'static str| async move {
+        let page = catalog.products(Some(text), None, 9).await.unwrap();
+        let matched = page.items.into_iter().map(|product| {
+            let matched = product.matched.unwrap();
+            (product.name.to_string(), matched.by, matched.text)
+        });
+        matched.collect::<Vec<_>>()
+    };
+    let of = |by, text: &str| vec![("pyarrow".to_owned(), by, text.to_owned())];
+
+    assert_eq!(found("ARROW").await, of(MatchedBy::Name, "pyarrow"));
+    assert_eq!(found("Memory").await, Vec::new(), "the newest build has no summary");
+    assert_eq!(found("15.0.0.po").await, of(MatchedBy::UpstreamVersion, "15.0.0.post1"));
+    assert_eq!(found("libarrow.so").await, of(MatchedBy::File, "libarrow.so.1500"));
+    assert_eq!(found("LIBARROW").await, of(MatchedBy::File, "libarrow.so.1500"));
+    assert_eq!(found("__init__.py").await, of(MatchedBy::File, "__init__.py"));
+    assert_eq!(found("li").await, Vec::new(), "a short text is looked for whole");
+    assert_eq!(found("lib/").await, Vec::new());
+    assert_eq!(catalog.check().await.unwrap(), []);
+}
+
+async fn dependants_are_those_that_the_version_will_do_for(catalog: &dyn Catalog) {
+    let log = build("log", "2.1.0-b1", None).0;
+    let needs = |product: &str, requirement: &str, against: Option<&str>, platform: &str| {
+        let mut build = build(product, "1.0.0-b1", None).0;
+        build.platform = platform.parse().unwrap();
+        let mut needed = serde_json::json!({"product": "log", "requirement": requirement});
+        if let Some(against) = against {
+            needed["built_against"] = serde_json::json!({"build": against});
+        }
+        build.dependencies = vec![serde_json::from_value(needed).unwrap()];
+        let digest = build.digest().unwrap();
+        (build, digest)
+    };
+    let mut tests = needs("tests", "^2", None, "any");
+    tests.0.dependencies[0].kind = larder_schema::DependencyKind::Test;
+    tests.1 = tests.0.digest().unwrap();
+    let builds = [
+        needs("a", "^2.0", Some("2.1.0-b1"), "linux-x86_64"),
+        needs("b", "^1 || >=2.1", Some("2.0.0-b1"), "any"),
+        needs("c", "<2", None, "any"),
+        needs("d", "*", None, "macos-aarch64"),
+        tests,
+    ];
+    // They may come before what they need.
+    catalog.record(&publication(&builds), &act()).await.unwrap().unwrap();
+    let log = (log.clone(), log.digest().unwrap());
+    catalog.record(&publication(std::slice::from_ref(&log)), &act()).await.unwrap().unwrap();
+
+    let first = catalog.dependants(&log.0, None, 1).await.unwrap();
+    let after = first.next.as_ref().unwrap().parse().unwrap();
+    let second = catalog.dependants(&log.0, Some(after), 1).await.unwrap();
+
+    let told = |page: &Page<Dependant>| {
+        let all = page.items.iter().map(|one| (one.product.to_string(), one.built_against));
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&first), [("b".to_owned(), false)]);
+    assert_eq!(told(&second), [("a".to_owned(), true)]);
+    assert_eq!(second.next, None);
+    assert_eq!(catalog.check().await.unwrap(), []);
 }
 
 async fn tokens_are_kept_found_and_revoked(catalog: &dyn Catalog) {
@@ -439,6 +681,8 @@ async fn a_replayed_journal_gives_the_same_answers(first: &dyn Catalog, second: 
     first.record(&publication, &act()).await.unwrap().unwrap();
     publish_version(first, "2.0.0").await;
     first.move_tag(&tag("2.0.0", Expected::Serial(1)), &act()).await.unwrap().unwrap();
+    let declared = document("afw", serde_json::json!({"repositories": ["https://example.org/a"]}));
+    first.declare(&declared, false, &act()).await.unwrap().unwrap();
 
     second.record_archive(&stored, &index).await.unwrap();
     for row in first.journal(1, 10).await.unwrap() {
@@ -451,11 +695,22 @@ async fn a_replayed_journal_gives_the_same_answers(first: &dyn Catalog, second: 
         first.builds(&all, None, 9).await.unwrap(),
         second.builds(&all, None, 9).await.unwrap()
     );
-    assert_eq!(first.tags(&name).await.unwrap(), second.tags(&name).await.unwrap());
+    assert_eq!(
+        first.tags(&name, None, 9).await.unwrap(),
+        second.tags(&name, None, 9).await.unwrap()
+    );
     assert_eq!(
         first.distributions(None, None, None, 9).await.unwrap(),
         second.distributions(None, None, None, 9).await.unwrap()
     );
+    for text in [None, Some("a")] {
+        assert_eq!(
+            first.products(text, None, 9).await.unwrap(),
+            second.products(text, None, 9).await.unwrap()
+        );
+    }
+    assert_eq!(second.product(&declared.name).await.unwrap().unwrap().document, Some(declared));
+    assert_eq!(second.check().await.unwrap(), []);
     assert_eq!(first.journal_head().await.unwrap(), second.journal_head().await.unwrap());
     assert!(second.journal_unstored().await.unwrap().is_empty());
     // Numbers go on where they were.
@@ -519,7 +774,14 @@ promises!(
     holders_are_archives_trees_and_files_in_pages,
     lists_come_in_pages_that_leave_nothing_out,
     the_newest_build_is_the_highest_not_the_last,
+    the_newest_is_the_same_where_ages_go_round,
+    candidates_come_by_whole_versions_for_what_fits,
+    candidates_know_why_they_were_withdrawn_and_who_lists_them,
     a_withdrawn_build_says_so,
+    a_product_is_declared_whole_and_a_repository_once,
+    where_products_are_not_made_by_builds_they_wait,
+    products_are_found_by_all_that_is_known_of_them,
+    dependants_are_those_that_the_version_will_do_for,
     tokens_are_kept_found_and_revoked,
     uploads_begin_within_their_quota,
     the_journal_chains_and_knows_what_is_stored,

@@ -7,7 +7,7 @@
 use larder_schema::api::{StatementRequest, TagState};
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::canonical::{self, CanonicalError};
-use larder_schema::{Build, Digest, Distribution, Sums, Text, Timestamp};
+use larder_schema::{Build, Digest, Distribution, ProductDocument, Sums, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One acknowledged change.
@@ -48,6 +48,11 @@ pub enum Change {
     Tag {
         /// Where it stands since.
         state: TagState,
+    },
+    /// A product was declared, whole.
+    Product {
+        /// Its document.
+        document: ProductDocument,
     },
     /// Something was said about a digest.
     Statement {

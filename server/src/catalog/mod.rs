@@ -8,24 +8,27 @@ pub mod candidates;
 #[cfg(test)]
 mod conformance;
 pub mod journal;
+mod refusal;
 pub mod sqlite;
 
 use std::ops::Range;
 
 use async_trait::async_trait;
 use larder_schema::api::{
-    CheckFault, DistributionName, DistributionSummary, Expected, Page, ProductSummary, TagState,
+    CheckFault, Dependant, DistributionName, DistributionSummary, Expected, Page, ProductAnswer,
+    ProductSummary, Statement, StatementRequest, TagState, TagsAnswer, Withdrawal,
 };
 use larder_schema::archive::{ArchiveFormat, Index};
 use larder_schema::{
     Build, BuildKey, BuildName, Checksum, Digest, Distribution, DistributionVersion, Entry, Label,
-    Platform, ProductName, Sha256, Sums, Text, Timestamp, TreeChecksum,
+    Platform, ProductDocument, ProductName, Sha256, Sums, Text, Timestamp, TreeChecksum,
 };
 
 use larder_schema::record::Published;
 
 pub use candidates::{Candidate, CandidateWork, Candidates};
 pub use journal::{Change, JournalEntry, JournalRow};
+pub use refusal::Refusal;
 pub use sqlite::Sqlite;
 
 /// Why the catalog did not do what it was asked.
@@ -144,7 +147,7 @@ pub struct StoredBuild {
     /// Its digest.
     pub digest: Digest,
     /// Why it was withdrawn, if it was.
-    pub withdrawn: Option<Text>,
+    pub withdrawn: Option<Withdrawal>,
 }
 
 /// A distribution with what the catalog knows of it.
@@ -156,6 +159,8 @@ pub struct StoredDistribution {
     pub digest: Digest,
     /// When it became visible.
     pub published: Published,
+    /// Why it was withdrawn, if it was.
+    pub withdrawn: Option<Withdrawal>,
 }
 
 /// How a distribution is asked for; decided by syntax, never by fallback.
@@ -196,6 +201,8 @@ pub struct Publication {
     pub tags: Vec<TagChange>,
     /// Whether products whose skeletons are the same may stand beside each other.
     pub twins: bool,
+    /// Whether builds make products that are not there.
+    pub new_products: bool,
 }
 
 /// A tag to move.
@@ -226,82 +233,6 @@ pub struct Recorded {
     pub tags: Vec<TagState>,
 }
 
-/// Why a publication or a tag move was not done; then nothing of it was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The build is there with another record.
-    #[error("{key} is already published with another record ({stored}, not {offered})")]
-    BuildTaken {
-        /// The key.
-        key: BuildKey,
-        /// The digest of what is there.
-        stored: Digest,
-        /// The digest of what was offered.
-        offered: Digest,
-        /// The archive that is there.
-        stored_archive: Option<Sha256>,
-    },
-    /// The distribution is there with other contents.
-    #[error(
-        "{} {} for {} is already published with other contents ({stored}, not {offered})",
-        .name.name, .name.version, .name.platform
-    )]
-    DistributionTaken {
-        /// Its name.
-        name: DistributionName,
-        /// The digest of what is there.
-        stored: Digest,
-        /// The digest of what was offered.
-        offered: Digest,
-    },
-    /// Archives are not there.
-    #[error("the server lacks {} of the archives", .missing.len())]
-    ArchivesMissing {
-        /// Which.
-        missing: Vec<Sha256>,
-    },
-    /// Another product has a name that reads the same.
-    #[error("`{offered}` reads like the product `{stored}`, which is there already")]
-    Twin {
-        /// The new name.
-        offered: ProductName,
-        /// The one that is there.
-        stored: ProductName,
-    },
-    /// A name is a tag and would be a version too, or the other way round.
-    #[error("`{label}` of `{name}` cannot be a tag and a version at once")]
-    TagIsVersion {
-        /// The distribution.
-        name: ProductName,
-        /// The label.
-        label: Label,
-    },
-    /// The tag would point to nothing.
-    #[error("there is no {name} {version}{}", for_platform(.platform.as_ref()))]
-    NoSuchVersion {
-        /// The distribution.
-        name: ProductName,
-        /// The version.
-        version: DistributionVersion,
-        /// The platform that was required.
-        platform: Option<Platform>,
-    },
-    /// The tag stands elsewhere.
-    #[error("the tag `{tag}` of `{name}` moved meanwhile")]
-    TagMoved {
-        /// The distribution.
-        name: ProductName,
-        /// The tag.
-        tag: Label,
-        /// Where it stands; none: there is no such tag.
-        stands: Option<Box<TagState>>,
-    },
-}
-
-fn for_platform(platform: Option<&Platform>) -> String {
-    platform.map(|platform| format!(" for {platform}")).unwrap_or_default()
-}
-
 /// Which builds to list.
 #[derive(Clone, Debug, Default)]
 pub struct BuildFilter {
@@ -309,7 +240,7 @@ pub struct BuildFilter {
     pub product: Option<ProductName>,
     /// With this version.
     pub version: Option<larder_schema::Version>,
-    /// Built from this revision.
+    /// Built from a revision that begins with this.
     pub revision: Option<String>,
     /// With this upstream version.
     pub upstream_version: Option<String>,
@@ -328,18 +259,13 @@ pub struct Holders {
     pub next: Option<String>,
 }
 
-/// Something that was said about a digest.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-pub struct Statement {
-    /// Its number, in the order of saying.
-    pub id: u64,
-    /// What was said.
-    #[serde(flatten)]
-    pub said: larder_schema::api::StatementRequest,
-    /// When.
-    pub at: Timestamp,
-    /// Through which token.
-    pub by: Text,
+/// What a digest is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The record of a build.
+    Build(BuildKey),
+    /// The document of a distribution.
+    Distribution(DistributionName),
 }
 
 /// The catalog.
@@ -422,26 +348,45 @@ pub trait Catalog: Send + Sync + 'static {
         change: &TagChange,
         act: &Act,
     ) -> Result<Result<TagState, Refusal>, Error>;
-    /// Says something about a digest.
-    async fn state(
+    /// Says something about a digest; the very same as the last of its kind is not said again, and
+    /// `false` comes with it.
+    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<(Statement, bool), Error>;
+    /// The builds and the distributions that have this digest.
+    async fn subjects(&self, subject: &Digest) -> Result<Vec<Subject>, Error>;
+    /// What was said about a digest, in the order of saying, beginning after a number.
+    async fn statements(
         &self,
-        said: &larder_schema::api::StatementRequest,
-        act: &Act,
-    ) -> Result<Statement, Error>;
-    /// The products of the builds, and the names of the distributions, that have this digest.
-    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error>;
-    /// What was said about a digest, in the order of saying.
-    async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error>;
+        subject: &Digest,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Statement>, Error>;
 
-    /// Products whose name or summary has `query` in it, by name.
+    /// Products whose name or summary has `query` in it, or of which an upstream version or the name
+    /// of a file begins with it, by name; with the reason.
     async fn products(
         &self,
         query: Option<&str>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<ProductSummary>, Error>;
-    /// One product.
-    async fn product(&self, name: &ProductName) -> Result<Option<ProductSummary>, Error>;
+    /// One product, and what is declared of it.
+    async fn product(&self, name: &ProductName) -> Result<Option<ProductAnswer>, Error>;
+    /// Puts a product's document in place of the one before, and makes the product if it is new;
+    /// `false` when it is the very same.
+    async fn declare(
+        &self,
+        document: &ProductDocument,
+        twins: bool,
+        act: &Act,
+    ) -> Result<Result<bool, Refusal>, Error>;
+    /// Notes that somebody wanted to publish under these names, unless `most` are noted already.
+    async fn note_pending(&self, names: &[ProductName], most: u64, act: &Act) -> Result<(), Error>;
+    /// Those of these names that no product has got since, by name.
+    async fn pending_products(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, Error>;
     /// Builds that pass the filter, the last published first.
     async fn builds(
         &self,
@@ -455,6 +400,14 @@ pub trait Catalog: Send + Sync + 'static {
         product: &ProductName,
         build: &BuildName,
     ) -> Result<Vec<StoredBuild>, Error>;
+    /// Builds that need the product of this one to run and whose requirement its version meets, for
+    /// platforms on which both may be, the last published first.
+    async fn dependants(
+        &self,
+        build: &Build,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Dependant>, Error>;
     /// The builds with these keys, in their order; none where there is none.
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
     /// Lets `work` read candidates from one state of the catalog, on a thread that may block.
@@ -474,8 +427,13 @@ pub trait Catalog: Send + Sync + 'static {
         name: &ProductName,
         selector: &DistributionSelector,
     ) -> Result<SelectedDistributions, Error>;
-    /// Where the tags of a distribution stand, and all their moves, the last first.
-    async fn tags(&self, name: &ProductName) -> Result<(Vec<TagState>, Vec<TagState>), Error>;
+    /// Where the tags of a distribution stand, and a page of their moves, the last first.
+    async fn tags(
+        &self,
+        name: &ProductName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<TagsAnswer, Error>;
 
     /// Who has something with these checksums; at most `most` for each.
     async fn holders(&self, checksums: &[Checksum], most: usize) -> Result<Vec<Holders>, Error>;

@@ -56,6 +56,8 @@ pub struct Limits {
     pub document_seconds: u64,
     /// Checksums in one `have`.
     pub have_checksums: usize,
+    /// Names of products that wait for an admin; more are refused all the same, and not listed.
+    pub pending_products: u64,
     /// Items on one page of a list, when nothing else is asked for.
     pub page_items: usize,
     /// The most items that one page of a list may be asked for.
@@ -113,6 +115,7 @@ impl Default for Limits {
             open_document_bytes: MIB,
             document_seconds: 60,
             have_checksums: 10_000,
+            pending_products: 1_000,
             page_items: 100,
             page_items_most: 1_000,
             query_seconds: 20,
@@ -180,6 +183,7 @@ impl Limits {
             ("open_document_bytes", self.open_document_bytes),
             ("document_seconds", self.document_seconds),
             ("have_checksums", self.have_checksums as u64),
+            ("pending_products", self.pending_products),
             ("page_items", self.page_items as u64),
             ("page_items_most", self.page_items_most as u64),
             ("query_seconds", self.query_seconds),

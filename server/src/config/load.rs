@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Config, NewProducts};
+use super::Config;
 
 /// One setting that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,12 +115,6 @@ impl Config {
         }
         if self.blobs != "files" {
             refuse("blobs", later(&self.blobs, "files"));
-        }
-        if self.publish.new_products == NewProducts::Pending {
-            refuse(
-                "publish.new_products",
-                "`pending` is not supported yet, only `open`".to_owned(),
-            );
         }
         if self.http.workers > 1024 {
             refuse("http.workers", format!("{} is more than 1024", self.http.workers));

@@ -1,11 +1,12 @@
 //! The check: everything computed again from bytes, and compared with what the catalog says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
 use larder_schema::api::{CheckFault, CheckReport};
 use larder_schema::archive::{self, Limits, NoSink};
 use larder_schema::contents::tree_checksum;
-use larder_schema::{Build, Digest, Entry, Hasher, Listed, Sha256};
+use larder_schema::{Build, Digest, Entry, Hasher, Listed, ProductDocument, ProductName, Sha256};
 
 use super::Registry;
 use super::journal::FlushError;
@@ -41,10 +42,12 @@ impl From<FlushError> for CheckError {
 }
 
 /// How many documents there are, by one account or another.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Counted {
     builds: u64,
     distributions: u64,
+    /// The last document of each product that has one.
+    declared: BTreeMap<ProductName, ProductDocument>,
 }
 
 impl Registry {
@@ -56,6 +59,7 @@ impl Registry {
         let seen = Counted {
             builds: self.check_builds(&mut report).await?,
             distributions: self.check_distributions(&mut report).await?,
+            declared: self.declared_products().await?,
         };
         self.check_journal(&mut report, seen).await?;
         report.ok = report.faults.is_empty();
@@ -204,7 +208,40 @@ impl Registry {
             );
             report.add("the journal".to_owned(), fault);
         }
+        let names: BTreeSet<_> = seen.declared.keys().chain(told.declared.keys()).collect();
+        for name in names {
+            let last = told.declared.get(name);
+            // One that was declared meanwhile is looked at anew.
+            if last != seen.declared.get(name) && last != self.declared(name).await?.as_ref() {
+                let fault = "its document is not the last that the journal tells of".to_owned();
+                report.add(format!("the product {name}"), fault);
+            }
+        }
         Ok(())
+    }
+
+    /// The documents that the catalog has.
+    async fn declared_products(
+        &self,
+    ) -> Result<BTreeMap<ProductName, ProductDocument>, CheckError> {
+        let (mut found, mut after) = (BTreeMap::new(), None);
+        loop {
+            let page = self.inner.catalog.products(None, after.as_deref(), PAGE).await?;
+            for product in page.items {
+                if let Some(document) = self.declared(&product.name).await? {
+                    found.insert(product.name, document);
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    async fn declared(&self, name: &ProductName) -> Result<Option<ProductDocument>, CheckError> {
+        let found = self.inner.catalog.product(name).await?;
+        Ok(found.and_then(|found| found.document))
     }
 
     async fn journal_fault(
@@ -223,12 +260,18 @@ impl Registry {
         if entry.previous != previous || Digest::of(row.document.as_bytes()) != row.digest {
             return Ok(Some("its digests do not chain".to_owned()));
         }
-        if let Change::Publish { builds, distribution, .. } = &entry.change {
-            told.builds += builds.len() as u64;
-            told.distributions += u64::from(distribution.is_some());
-            if let Some(fault) = self.untrue(builds).await? {
-                return Ok(Some(fault));
+        match &entry.change {
+            Change::Publish { builds, distribution, .. } => {
+                told.builds += builds.len() as u64;
+                told.distributions += u64::from(distribution.is_some());
+                if let Some(fault) = self.untrue(builds).await? {
+                    return Ok(Some(fault));
+                }
             }
+            Change::Product { document } => {
+                told.declared.insert(document.name.clone(), document.clone());
+            }
+            Change::Tag { .. } | Change::Statement { .. } => {}
         }
         self.stored_fault(row).await
     }

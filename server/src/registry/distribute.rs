@@ -1,18 +1,19 @@
-//! Distributions and tags: looking them up, moving tags, saying something about a digest.
+//! Distributions and tags: looking them up, comparing them, moving tags.
 
 use larder_schema::api::{
-    AboutDistribution, DistributionAnswer, DistributionSummary, Page, StatementRequest, TagRequest,
-    TagState, TagsAnswer, Withdrawn,
+    AboutDistribution, DistributionAnswer, DistributionSummary, Page, TagRequest, TagState,
+    TagsAnswer,
 };
-use larder_schema::{Build, Digest, DistributionVersion, Label, Listed, Platform, ProductName};
+use larder_schema::difference::Side;
+use larder_schema::{
+    Build, Difference, Digest, DistributionVersion, Label, Listed, Platform, ProductName,
+};
 
 use super::Registry;
 use super::lookup::{self, LookupError};
 use super::publish::{PublishError, to_the_end};
 use crate::access::{Caller, Denied, Permission};
-use crate::catalog::{
-    self, DistributionSelector, Statement, StoredBuild, StoredDistribution, TagChange,
-};
+use crate::catalog::{self, DistributionSelector, StoredBuild, StoredDistribution, TagChange};
 
 /// Why a distribution was not found.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +114,22 @@ impl Registry {
         self.answer(caller, stored, found.tag, records).await
     }
 
+    /// What differs between two distributions of one name; the platform may be left out where there
+    /// is only one.
+    ///
+    /// Where the caller may not read a record, the versions alone tell the reason.
+    pub async fn difference(
+        &self,
+        caller: &Caller,
+        name: &ProductName,
+        (old, new): (&DistributionSelector, &DistributionSelector),
+        platform: Option<&Platform>,
+    ) -> Result<Difference, DistributionError> {
+        let old = self.distribution(caller, name, old, platform, true).await?;
+        let new = self.distribution(caller, name, new, platform, true).await?;
+        Ok(Difference::of(Side::of(&old), Side::of(&new)))
+    }
+
     async fn answer(
         &self,
         caller: &Caller,
@@ -124,12 +141,12 @@ impl Registry {
         let builds = self.inner.catalog.builds_by_key(&keys).await?;
         let mut builds: Vec<StoredBuild> = builds.into_iter().flatten().collect();
         builds.retain(|stored| caller.may(Permission::Read(&stored.build.product)));
-        let withdrawn = builds.iter().filter_map(|stored| {
-            let reason = stored.withdrawn.clone()?;
-            Some(Withdrawn { key: stored.build.key(), reason })
-        });
+        let withdrawn = builds
+            .iter()
+            .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())));
         let about = AboutDistribution {
             withdrawn: withdrawn.collect(),
+            withdrawal: stored.withdrawn,
             published: stored.published,
             tag,
             records: records
@@ -138,15 +155,21 @@ impl Registry {
         Ok(DistributionAnswer { distribution: stored.distribution, digest: stored.digest, about })
     }
 
-    /// Where the tags of a distribution stand.
+    /// Where the tags of a distribution stand, and a page of their moves.
     pub async fn tags(
         &self,
         caller: &Caller,
         name: &ProductName,
+        cursor: Option<&str>,
+        limit: usize,
     ) -> Result<TagsAnswer, DistributionError> {
         caller.demand(Permission::ReadDistribution(name))?;
-        let (items, history) = self.inner.catalog.tags(name).await?;
-        Ok(TagsAnswer { items, history, next: None })
+        let tags = self.inner.catalog.tags(name, lookup::number(cursor)?, limit).await?;
+        if tags.items.is_empty() {
+            // That it has no tag is an answer only of a distribution that is there.
+            self.distribution_versions(caller, name, None, 1).await?;
+        }
+        Ok(tags)
     }
 
     /// Moves a tag; durable when this returns.
@@ -167,40 +190,6 @@ impl Registry {
             Ok(state)
         })
         .await
-    }
-
-    /// Says something about the record of a build or a distribution; durable when this returns.
-    ///
-    /// A digest does not tell whose it is, so it is looked up first; what the caller may not read is
-    /// not known.
-    pub async fn state(
-        &self,
-        caller: &Caller,
-        request: StatementRequest,
-    ) -> Result<Statement, PublishError> {
-        caller.demand_withdrawer()?;
-        let subject = request.subject;
-        let mut names = self.inner.catalog.names_of(&subject).await?;
-        names.retain(|name| caller.may(Permission::Read(name)));
-        if names.is_empty() {
-            return Err(PublishError::NoSubject { subject });
-        }
-        for name in &names {
-            caller.demand(Permission::Withdraw(name))?;
-        }
-        let statement = self.inner.catalog.state(&request, &self.act(caller)).await?;
-        self.flush_journal().await?;
-        Ok(statement)
-    }
-
-    /// What was said about a digest.
-    pub async fn statements(
-        &self,
-        caller: &Caller,
-        subject: &Digest,
-    ) -> Result<Vec<Statement>, DistributionError> {
-        caller.demand_reader()?;
-        Ok(self.inner.catalog.statements(subject).await?)
     }
 }
 

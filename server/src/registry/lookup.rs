@@ -1,11 +1,14 @@
-//! Looking up products, builds, contents and what is held.
+//! Looking up builds, their contents, who needs them, and what is held.
 
-use larder_schema::api::{ContentsPage, HaveAnswer, HaveRequest, Page, ProductSummary};
+use larder_schema::api::{ContentsPage, Dependant, HaveAnswer, HaveRequest, Page};
 use larder_schema::{BuildName, Platform, ProductName};
 
 use super::Registry;
 use crate::access::{Caller, Denied, Permission};
 use crate::catalog::{self, BuildFilter, StoredBuild};
+
+/// The least of a revision that builds are looked up by.
+const LEAST_REVISION: usize = 7;
 
 /// Why something was not found.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,12 @@ pub enum LookupError {
     Cursor {
         /// The cursor.
         cursor: String,
+    },
+    /// No revision, and no part of one that is long enough.
+    #[error("`{text}` is no revision: give {LEAST_REVISION} to 64 lower-case hex digits of it")]
+    Revision {
+        /// The text.
+        text: String,
     },
     /// The catalog failed.
     #[error("the catalog failed")]
@@ -124,31 +133,6 @@ impl Registry {
         if count > most { Err(LookupError::TooMany { what, count, most }) } else { Ok(()) }
     }
 
-    /// Products whose name or summary has `query` in it, by name.
-    pub async fn products(
-        &self,
-        caller: &Caller,
-        query: Option<&str>,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<ProductSummary>, LookupError> {
-        caller.demand_reader()?;
-        let mut page = self.inner.catalog.products(query, cursor, limit).await?;
-        page.items.retain(|product| caller.may(Permission::Read(&product.name)));
-        Ok(page)
-    }
-
-    /// One product.
-    pub async fn product(
-        &self,
-        caller: &Caller,
-        name: &ProductName,
-    ) -> Result<ProductSummary, LookupError> {
-        caller.demand(Permission::Read(name))?;
-        let found = self.inner.catalog.product(name).await?;
-        found.ok_or_else(|| LookupError::NoProduct { name: name.clone() })
-    }
-
     /// Builds that pass the filter, the last published first.
     pub async fn builds(
         &self,
@@ -158,6 +142,9 @@ impl Registry {
         limit: usize,
     ) -> Result<Page<StoredBuild>, LookupError> {
         caller.demand_reader()?;
+        if let Some(revision) = &filter.revision {
+            demand_revision(revision)?;
+        }
         let mut page = self.inner.catalog.builds(filter, number(cursor)?, limit).await?;
         page.items.retain(|stored| caller.may(Permission::Read(&stored.build.product)));
         Ok(page)
@@ -178,6 +165,21 @@ impl Registry {
         one.ok_or_else(|| LookupError::NoBuild { product: product.clone(), build: build.clone() })
     }
 
+    /// Which builds need this one's product to run, and may run with this very build.
+    pub async fn dependants(
+        &self,
+        caller: &Caller,
+        (product, build, platform): (&ProductName, &BuildName, Option<&Platform>),
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Dependant>, LookupError> {
+        let stored = self.build(caller, product, build, platform).await?;
+        let after = number(cursor)?;
+        let mut page = self.inner.catalog.dependants(&stored.build, after, limit).await?;
+        page.items.retain(|dependant| caller.may(Permission::Read(&dependant.product)));
+        Ok(page)
+    }
+
     /// What a build's archive unpacks to, by path; nothing for a metapackage.
     pub async fn contents(
         &self,
@@ -196,6 +198,16 @@ impl Registry {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|entry| entry.path.to_string());
         Ok(ContentsPage { items, next })
+    }
+}
+
+/// A revision, or enough of it that few others begin so.
+fn demand_revision(text: &str) -> Result<(), LookupError> {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if (LEAST_REVISION..=64).contains(&text.len()) && text.bytes().all(is_hex) {
+        Ok(())
+    } else {
+        Err(LookupError::Revision { text: text.escape_debug().take(80).collect() })
     }
 }
 

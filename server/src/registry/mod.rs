@@ -9,8 +9,11 @@ pub mod fetch;
 pub mod identify;
 pub mod journal;
 pub mod lookup;
+pub mod products;
+pub mod promote;
 pub mod publish;
 pub mod resolve;
+pub mod statements;
 pub mod tokens;
 pub mod upload;
 
@@ -57,7 +60,7 @@ struct Inner {
     uploads: upload::Uploads,
     control: String,
     /// How many questions may be resolved at once.
-    resolving: tokio::sync::Semaphore,
+    resolving: Arc<tokio::sync::Semaphore>,
     /// Held while journal entries go to the blob store, so that one flush serves all who wait.
     journal: tokio::sync::Mutex<()>,
     /// Dropped with the last holder, and last: the catalog is closed by then.
@@ -82,6 +85,7 @@ impl Registry {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let resolving = tokio::sync::Semaphore::new(config.limits.resolve_at_once);
+        let resolving = Arc::new(resolving);
         let journal = tokio::sync::Mutex::new(());
         let closing = tokio::sync::watch::Sender::new(());
         let inner = Inner {

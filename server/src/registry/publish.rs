@@ -7,6 +7,7 @@ use larder_schema::archive::ArchiveFormat;
 use larder_schema::canonical::CanonicalError;
 use larder_schema::closure::{Closure, MOST_UNMET, Unmet};
 use larder_schema::distribution::DistributionFault;
+use larder_schema::product_document::ProductFault;
 use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
 use larder_schema::{Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Text};
 
@@ -14,11 +15,11 @@ use tracing::Instrument as _;
 
 use super::Registry;
 use super::journal::FlushError;
+use super::promote::PromotionFault;
+use super::statements::ReplacementFault;
 use crate::access::{Caller, Denied, Permission};
-use crate::catalog::{
-    self, Act, DistributionSelector, Publication, Refusal, StoredArchive, StoredBuild, TagChange,
-};
-use crate::config::Twins;
+use crate::catalog::{self, Act, Publication, Refusal, StoredArchive, StoredBuild, TagChange};
+use crate::config::{NewProducts, Twins};
 use crate::{blobs, clock};
 
 /// Why nothing was published.
@@ -78,13 +79,24 @@ pub enum PublishError {
         /// What is not met.
         unmet: Vec<Unmet>,
     },
-    /// It is said to be promoted from something that is not the same.
-    #[error("no distribution {name} with the digest {from} lists the same builds")]
-    NotPromoted {
-        /// The distribution's name.
+    /// It is said to be promoted from something that it cannot come from.
+    #[error(transparent)]
+    Promotion(Box<PromotionFault>),
+    /// A product's document has a fault of its own.
+    #[error("the document of the product `{name}` is refused: {fault}")]
+    Product {
+        /// The product.
         name: ProductName,
-        /// What it is said to come from.
-        from: Digest,
+        /// Its fault.
+        fault: Box<ProductFault>,
+    },
+    /// A product's document is of another product than its address.
+    #[error("the document is of the product `{other}`, and its address of `{name}`")]
+    OtherName {
+        /// The name in the address.
+        name: ProductName,
+        /// The name in the document.
+        other: ProductName,
     },
     /// A statement is about something that is not there.
     #[error("there is no build and no distribution with the digest {subject} here")]
@@ -92,6 +104,9 @@ pub enum PublishError {
         /// The digest.
         subject: Digest,
     },
+    /// A statement names something to take instead that cannot be.
+    #[error(transparent)]
+    Replacement(#[from] ReplacementFault),
     /// The catalog refused.
     #[error(transparent)]
     Refused(Box<Refusal>),
@@ -109,6 +124,12 @@ pub enum PublishError {
 impl From<Refusal> for PublishError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<PromotionFault> for PublishError {
+    fn from(fault: PromotionFault) -> Self {
+        Self::Promotion(Box::new(fault))
     }
 }
 
@@ -164,8 +185,13 @@ impl Registry {
             distribution,
             tags: request.tags.into_iter().map(tag_change).collect(),
             twins: self.inner.config.publish.twins == Twins::Allow,
+            new_products: self.inner.config.publish.new_products == NewProducts::Open,
         };
-        let recorded = self.inner.catalog.record(&publication, &self.act(caller)).await??;
+        let recorded = self.inner.catalog.record(&publication, &self.act(caller)).await?;
+        if let Err(Refusal::NewProducts { products }) = &recorded {
+            self.note_pending(caller, products).await?;
+        }
+        let recorded = recorded?;
         // Also when all was there: an earlier try may have been cut before its entry was stored.
         self.flush_journal().await?;
         Ok(PublishAnswer {
@@ -259,8 +285,8 @@ impl Registry {
                 return Err(contradiction(&stored.build, field, &given, &known));
             }
             *entry = known;
-            if let Some(reason) = &stored.withdrawn {
-                warnings.push(format!("{} was withdrawn: {reason}", stored.build.key()));
+            if let Some(why) = &stored.withdrawn {
+                warnings.push(format!("{} was withdrawn: {why}", stored.build.key()));
             }
         }
         let closure = Closure::of(listed.iter().map(|stored| &stored.build));
@@ -300,22 +326,6 @@ impl Registry {
                 (None, _) => Err(PublishError::UnknownBuild { key: Box::new(key) }),
             })
             .collect()
-    }
-
-    /// What is promoted must list the very builds of what it is promoted from (DMTN-106 §4.9).
-    async fn demand_candidate(&self, document: &Distribution) -> Result<(), PublishError> {
-        let Some(from) = document.promoted_from else { return Ok(()) };
-        let selector = DistributionSelector::Digest(from);
-        let found = self.inner.catalog.distribution(&document.name, &selector).await?;
-        let same = found.distributions.iter().any(|stored| {
-            stored.distribution.builds == document.builds
-                && stored.distribution.platform == document.platform
-        });
-        if same {
-            Ok(())
-        } else {
-            Err(PublishError::NotPromoted { name: document.name.clone(), from })
-        }
     }
 }
 

@@ -13,23 +13,22 @@ mod tests;
 mod visible;
 mod words;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use larder_schema::api::Withdrawn;
 use larder_schema::closure::Closure;
 use larder_schema::resolution::{DistributionChoice, Preferred};
 use larder_schema::{
-    Build, BuildKey, Digest, Distribution, Listed, Platform, ProductName, ResolveAnswer,
-    ResolveRequest,
+    BuildKey, Digest, Distribution, Listed, Platform, ProductName, ResolveAnswer, ResolveRequest,
 };
 
 pub use explain::NoAnswer;
 
 use self::pool::{Budget, Pool};
 use self::solver::Outcome;
-use self::terms::{Listing, Preference, Terms};
+use self::terms::{Listing, Preferences, Terms};
 use self::visible::Visible;
 use super::Registry;
 use super::distribute::DistributionError;
@@ -163,11 +162,12 @@ impl Registry {
         let waiting = Waiting(Arc::default());
         let (gone, caller) = (Arc::clone(&waiting.0), caller.clone());
         // A resolution may take a processor for long: few do at once, and reads go on beside them.
-        let Ok(_turn) = self.inner.resolving.acquire().await else {
-            return Err(ResolveError::Gone);
-        };
+        let turn = Arc::clone(&self.inner.resolving).acquire_owned().await;
+        let turn = turn.map_err(|_| ResolveError::Gone)?;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let work = move |source: &dyn Candidates| {
+            // Held by the work and not by who waits for it: that one may be gone before it ends.
+            let _turn = turn;
             let budget = Budget {
                 steps: limits.resolve_steps,
                 candidates: limits.resolve_candidates,
@@ -193,21 +193,14 @@ impl Registry {
         for choice in &request.with {
             with.push(Listing::of(&self.chosen(caller, choice, platform).await?));
         }
-        let mut prefer = Vec::new();
+        let mut prefer = Preferences::default();
         for preferred in &request.prefer {
             match preferred {
-                Preferred::Build(build) => prefer.push(Preference {
-                    product: build.product.clone(),
-                    build: build.build.clone(),
-                    platform: None,
-                }),
+                Preferred::Build(one) => prefer.add(&one.product, one.build.clone(), None),
                 Preferred::Distribution(choice) => {
-                    let listed = self.chosen(caller, choice, platform).await?.builds;
-                    prefer.extend(listed.into_iter().map(|listed| Preference {
-                        product: listed.product,
-                        build: listed.build,
-                        platform: Some(listed.platform),
-                    }));
+                    for listed in self.chosen(caller, choice, platform).await?.builds {
+                        prefer.add(&listed.product, listed.build, Some(listed.platform));
+                    }
                 }
             }
         }
@@ -299,29 +292,25 @@ fn resolve(
                     }
                 })
                 .collect();
-            Ok(answer(source.whole(&keys)?.into_iter().flatten().collect(), records))
+            let chosen: Vec<StoredBuild> = source.whole(&keys)?.into_iter().flatten().collect();
+            Ok(answer(&chosen, records))
         }
     }
 }
 
 /// The builds in install order.
-fn answer(chosen: Vec<StoredBuild>, records: bool) -> ResolveAnswer {
-    let order: Vec<usize> = {
-        let closure = Closure::of(chosen.iter().map(|stored| &stored.build));
-        debug_assert!(closure.unmet().is_empty(), "not met: {:?}", closure.unmet());
-        let place =
-            |build: &Build| chosen.iter().position(|one| one.build.product == build.product);
-        closure.in_install_order().into_iter().filter_map(place).collect()
-    };
-    let ordered = || order.iter().map(|place| &chosen[*place]);
+fn answer(chosen: &[StoredBuild], records: bool) -> ResolveAnswer {
+    let closure = Closure::of(chosen.iter().map(|stored| &stored.build));
+    debug_assert!(closure.unmet().is_empty(), "not met: {:?}", closure.unmet());
+    let by_product: HashMap<&ProductName, &StoredBuild> =
+        chosen.iter().map(|stored| (&stored.build.product, stored)).collect();
+    let order = closure.in_install_order();
+    let ordered = || order.iter().filter_map(|build| by_product.get(&build.product).copied());
     ResolveAnswer {
         builds: ordered().map(listed).collect(),
         records: records.then(|| ordered().map(|stored| stored.build.clone()).collect()),
         withdrawn: ordered()
-            .filter_map(|stored| {
-                let reason = stored.withdrawn.clone()?;
-                Some(Withdrawn { key: stored.build.key(), reason })
-            })
+            .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())))
             .collect(),
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use larder_schema::api::StatementRequest;
 use larder_schema::record::{Abi, Dependency, DependencyKind};
 use larder_schema::{BuildKey, BuildName, Need, Platform, ProductName, Role, Stage, Version};
 use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
 
 use super::column::{self, signed};
-use super::lookup;
-use crate::catalog::candidates::{Candidate, Candidates, Withdrawal};
+use super::{lookup, statements};
+use crate::catalog::candidates::{Candidate, Candidates};
 use crate::catalog::{Error, StoredBuild};
 
 /// One state of the catalog.
@@ -38,9 +37,6 @@ struct Facts {
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
     let Facts { role, abi, needs, mut dependencies } = column::json(row, 4)?;
     dependencies.retain(|dependency| dependency.kind == DependencyKind::Run);
-    let is_withdrawn = row.get_ref(5)?.as_str_or_null()?.is_some();
-    let withdrawn: Option<StatementRequest> =
-        if is_withdrawn { Some(column::json(row, 5)?) } else { None };
     Ok(Candidate {
         name: column::parsed(row, 0)?,
         seq: column::number(row, 1)?,
@@ -50,8 +46,7 @@ fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
         needs,
         test: row.get(3)?,
         run: dependencies,
-        withdrawn: withdrawn
-            .map(|said| Withdrawal { reason: said.reason, replaced_by: said.replaced_by }),
+        withdrawn: statements::withdrawal(row, 5)?,
     })
 }
 

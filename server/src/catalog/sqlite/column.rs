@@ -38,6 +38,15 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite
     serde_json::from_str(row.get_ref(index)?.as_str()?).map_err(|error| unreadable(index, error))
 }
 
+/// The same where there may be none.
+pub(super) fn json_opt<T: DeserializeOwned>(
+    row: &Row<'_>,
+    index: usize,
+) -> rusqlite::Result<Option<T>> {
+    let text: Option<&str> = row.get_ref(index)?.as_str_or_null()?;
+    text.map(serde_json::from_str).transpose().map_err(|error| unreadable(index, error))
+}
+
 /// A number that is never negative.
 pub(super) fn number(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(index)?;

@@ -6,7 +6,7 @@ use larder_schema::{Distribution, DistributionVersion, ProductName};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
-use super::{lookup, tags};
+use super::{lookup, statements, tags};
 use crate::catalog::{DistributionSelector, Error, SelectedDistributions, StoredDistribution};
 
 const SUMMARY: &str =
@@ -76,6 +76,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredDistribution> {
         distribution: column::json(row, 0)?,
         digest: column::digest(row, 1)?,
         published: published(row, 2)?,
+        withdrawn: statements::withdrawal(row, 5)?,
     })
 }
 
@@ -108,8 +109,9 @@ fn by(
     value: &dyn rusqlite::ToSql,
 ) -> Result<Vec<StoredDistribution>, Error> {
     let sql = format!(
-        "SELECT document, digest, at, by, seq FROM distributions \
-         WHERE name = ?1 AND {column} = ?2 ORDER BY platform"
+        "SELECT document, digest, at, by, seq, (SELECT said FROM statements \
+         WHERE subject = digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
+         FROM distributions WHERE name = ?1 AND {column} = ?2 ORDER BY platform"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![name.as_str(), value], stored)?;

@@ -7,7 +7,7 @@ use larder_schema::record::Published;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
-use super::{Stop, record, tags};
+use super::{Stop, products, record, statements, tags};
 use crate::catalog::{Act, Change, Error, JournalEntry, JournalRow};
 
 fn row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
@@ -76,7 +76,7 @@ pub(super) fn replay(
     match &entry.change {
         Change::Publish { builds, distribution, tags: moved, .. } => {
             for build in builds {
-                let product = record::product_id(db, &build.product, true)?;
+                let product = products::id_of(db, &build.product, true)?;
                 let seq = build.published.as_ref().map_or(0, |published| published.seq);
                 let digest = build.digest().map_err(Error::from)?;
                 record::insert_build_row(db, product, build, &digest, &published(seq))?;
@@ -92,8 +92,9 @@ pub(super) fn replay(
             }
         }
         Change::Tag { state } => tags::insert(db, state)?,
+        Change::Product { document } => products::put(db, document, true)?,
         Change::Statement { said } => {
-            record::insert_statement(db, said, &act)?;
+            statements::insert(db, said, &act)?;
         }
     }
     insert(db, document, true)?;

@@ -1,16 +1,17 @@
 //! Products and builds, one and many.
 
-use larder_schema::api::{Page, ProductSummary};
-use larder_schema::record::{Extra, Published};
-use larder_schema::{Build, BuildKey, BuildName, Digest, Platform, ProductName};
+use larder_schema::api::Page;
+use larder_schema::record::Published;
+use larder_schema::{Build, BuildKey, BuildName, Platform, ProductName};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::column::{self, signed};
-use crate::catalog::{BuildFilter, Error, Statement, StoredBuild};
+use super::statements;
+use crate::catalog::{BuildFilter, Error, StoredBuild};
 
-/// A build; the statement that withdrew it is found through `statements_subject`.
-const BUILD: &str = "SELECT record, digest, at, by, seq, (SELECT reason FROM statements \
+/// A build, and the statement that withdrew it.
+const BUILD: &str = "SELECT record, digest, at, by, seq, (SELECT said FROM statements \
      WHERE subject = builds.digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
      FROM builds";
 
@@ -25,7 +26,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
         seq: column::number(row, 4)?,
     });
     let digest = column::digest(row, 1)?;
-    Ok(StoredBuild { build, digest, withdrawn: column::parsed_opt(row, 5)? })
+    Ok(StoredBuild { build, digest, withdrawn: statements::withdrawal(row, 5)? })
 }
 
 pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBuild>, Error> {
@@ -100,7 +101,9 @@ pub(super) fn builds(
         add("patch = ?", signed(version.patch).into());
     }
     if let Some(revision) = &filter.revision {
-        add("revision = ?", revision.clone().into());
+        // A part of it is a range of the index: no hex digit comes after `g`.
+        add("revision >= ?", revision.clone().into());
+        add("revision < ?", format!("{revision}g").into());
     }
     if let Some(upstream) = &filter.upstream_version {
         add("upstream_version = ?", upstream.clone().into());
@@ -126,70 +129,4 @@ pub(super) fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
     let more = items.len() > limit;
     items.truncate(limit);
     items.last().filter(|_| more)
-}
-
-const PRODUCT: &str = "SELECT products.name, products.builds, \
-     major || '.' || minor || '.' || patch || '-' || build, summary \
-     FROM products LEFT JOIN builds ON builds.seq = newest";
-
-fn summary(row: &Row<'_>) -> rusqlite::Result<ProductSummary> {
-    Ok(ProductSummary {
-        name: column::parsed(row, 0)?,
-        builds: column::number(row, 1)?,
-        newest: column::parsed_opt(row, 2)?,
-        summary: column::parsed_opt(row, 3)?,
-        extra: Extra::new(),
-    })
-}
-
-pub(super) fn product(
-    db: &Connection,
-    name: &ProductName,
-) -> Result<Option<ProductSummary>, Error> {
-    let sql = format!("{PRODUCT} WHERE products.name = ?1");
-    Ok(db.prepare_cached(&sql)?.query_row([name.as_str()], summary).optional()?)
-}
-
-pub(super) fn products(
-    db: &Connection,
-    query: Option<&str>,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Page<ProductSummary>, Error> {
-    let sql = format!(
-        "{PRODUCT} WHERE products.name > ?1 AND (instr(lower(products.name), lower(?2)) > 0 \
-         OR instr(lower(coalesce(summary, '')), lower(?2)) > 0) ORDER BY products.name LIMIT ?3"
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(
-        params![after.unwrap_or(""), query.unwrap_or(""), signed(limit as u64 + 1)],
-        summary,
-    )?;
-    let mut items: Vec<ProductSummary> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut items, limit).map(|last| last.name.to_string());
-    Ok(Page { items, next })
-}
-
-/// Whose a digest is; served by `builds_digest` and `distributions_digest`.
-pub(super) fn names_of(db: &Connection, subject: &Digest) -> Result<Vec<ProductName>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT products.name FROM builds JOIN products ON products.id = product \
-         WHERE digest = ?1 UNION SELECT name FROM distributions WHERE digest = ?1",
-    )?;
-    let rows = statement.query_map([subject.0.0], |row| column::parsed(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn statements(db: &Connection, subject: &Digest) -> Result<Vec<Statement>, Error> {
-    let mut statement = db
-        .prepare_cached("SELECT id, said, at, by FROM statements WHERE subject = ?1 ORDER BY id")?;
-    let rows = statement.query_map([subject.0.0], |row| {
-        Ok(Statement {
-            id: column::number(row, 0)?,
-            said: column::json(row, 1)?,
-            at: column::parsed(row, 2)?,
-            by: column::parsed(row, 3)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -7,12 +7,15 @@ mod archives;
 mod candidates;
 mod check;
 mod column;
+mod dependants;
 mod distributions;
 mod holders;
 mod journal;
 mod lookup;
 mod migrate;
+mod products;
 mod record;
+mod statements;
 mod tags;
 mod tokens;
 mod uploads;
@@ -24,17 +27,21 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use larder_schema::api::{
-    CheckFault, DistributionSummary, Page, ProductSummary, StatementRequest, TagState,
+    CheckFault, Dependant, DistributionSummary, Page, ProductAnswer, ProductSummary, Statement,
+    StatementRequest, TagState, TagsAnswer,
 };
 use larder_schema::archive::Index;
-use larder_schema::{BuildKey, BuildName, Checksum, Digest, Entry, ProductName, Sha256, Timestamp};
+use larder_schema::{
+    Build, BuildKey, BuildName, Checksum, Digest, Entry, ProductDocument, ProductName, Sha256,
+    Timestamp,
+};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
 use super::{
     Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
-    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, Statement,
-    StoredArchive, StoredBuild, StoredToken, TagChange, Upload, UploadQuota,
+    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StoredArchive,
+    StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
 };
 
 /// How many connections read at once.
@@ -334,19 +341,24 @@ impl Catalog for Sqlite {
         self.write(move |db| tags::move_alone(db, &change, &act)).await
     }
 
-    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<Statement, Error> {
+    async fn state(&self, said: &StatementRequest, act: &Act) -> Result<(Statement, bool), Error> {
         let (said, act) = (said.clone(), act.clone());
-        self.change(move |db| record::state(db, &said, &act)).await
+        self.change(move |db| statements::state(db, &said, &act)).await
     }
 
-    async fn names_of(&self, subject: &Digest) -> Result<Vec<ProductName>, Error> {
+    async fn subjects(&self, subject: &Digest) -> Result<Vec<Subject>, Error> {
         let subject = *subject;
-        self.read(move |db| lookup::names_of(db, &subject)).await
+        self.read(move |db| statements::subjects(db, &subject)).await
     }
 
-    async fn statements(&self, subject: &Digest) -> Result<Vec<Statement>, Error> {
+    async fn statements(
+        &self,
+        subject: &Digest,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Statement>, Error> {
         let subject = *subject;
-        self.read(move |db| lookup::statements(db, &subject)).await
+        self.read(move |db| statements::page(db, &subject, after, limit)).await
     }
 
     async fn products(
@@ -356,12 +368,46 @@ impl Catalog for Sqlite {
         limit: usize,
     ) -> Result<Page<ProductSummary>, Error> {
         let (query, after) = (query.map(str::to_owned), after.map(str::to_owned));
-        self.read(move |db| lookup::products(db, query.as_deref(), after.as_deref(), limit)).await
+        self.read(move |db| products::page(db, query.as_deref(), after.as_deref(), limit)).await
     }
 
-    async fn product(&self, name: &ProductName) -> Result<Option<ProductSummary>, Error> {
+    async fn product(&self, name: &ProductName) -> Result<Option<ProductAnswer>, Error> {
         let name = name.clone();
-        self.read(move |db| lookup::product(db, &name)).await
+        self.read(move |db| products::product(db, &name)).await
+    }
+
+    async fn declare(
+        &self,
+        document: &ProductDocument,
+        twins: bool,
+        act: &Act,
+    ) -> Result<Result<bool, Refusal>, Error> {
+        let (document, act) = (document.clone(), act.clone());
+        self.write(move |db| products::declare(db, &document, twins, &act)).await
+    }
+
+    async fn note_pending(&self, names: &[ProductName], most: u64, act: &Act) -> Result<(), Error> {
+        let (names, act) = (names.to_vec(), act.clone());
+        self.change(move |db| products::note_pending(db, &names, most, &act)).await
+    }
+
+    async fn pending_products(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, Error> {
+        let after = after.map(str::to_owned);
+        self.read(move |db| products::pending(db, after.as_deref(), limit)).await
+    }
+
+    async fn dependants(
+        &self,
+        build: &Build,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Dependant>, Error> {
+        let build = build.clone();
+        self.read(move |db| dependants::page(db, &build, after, limit)).await
     }
 
     async fn builds(
@@ -417,9 +463,14 @@ impl Catalog for Sqlite {
         self.read(move |db| distributions::select(db, &name, &selector)).await
     }
 
-    async fn tags(&self, name: &ProductName) -> Result<(Vec<TagState>, Vec<TagState>), Error> {
+    async fn tags(
+        &self,
+        name: &ProductName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<TagsAnswer, Error> {
         let name = name.clone();
-        self.read(move |db| tags::of(db, &name)).await
+        self.read(move |db| tags::of(db, &name, after, limit)).await
     }
 
     async fn holders(&self, checksums: &[Checksum], most: usize) -> Result<Vec<Holders>, Error> {

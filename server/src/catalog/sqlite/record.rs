@@ -1,16 +1,16 @@
 //! Publications: builds, a distribution and tags, all or none.
 
-use larder_schema::api::{DistributionName, DistributionSummary, StatementRequest};
+use larder_schema::api::{DistributionName, DistributionSummary};
 use larder_schema::record::Published;
 use larder_schema::{
-    Build, BuildName, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
+    Build, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::column::{self, signed};
-use super::{Stop, archives, distributions, journal, lookup, tags};
+use super::{Stop, archives, dependants, distributions, journal, lookup, products, tags};
 use crate::catalog::journal::{JournalArchive, JournalDistribution};
-use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal, Statement};
+use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal};
 
 /// The next number of the server's order of publication.
 fn next_seq(db: &Connection) -> Result<u64, Error> {
@@ -24,6 +24,9 @@ pub(super) fn record(
     act: &Act,
 ) -> Result<Recorded, Stop> {
     refuse_missing_archives(db, publication)?;
+    if !publication.new_products {
+        products::refuse_new(db, publication)?;
+    }
     let mut recorded = Recorded::default();
     let mut new_builds = Vec::new();
     for (build, digest) in &publication.builds {
@@ -103,7 +106,7 @@ fn insert_build(
 ) -> Result<Build, Stop> {
     let seq = next_seq(db)?;
     let published = Published { at: act.at.clone(), by: act.by.clone(), seq };
-    let product = product_id(db, &build.product, twins)?;
+    let product = products::id_of(db, &build.product, twins)?;
     insert_build_row(db, product, build, digest, &published)?;
     Ok(Build { published: Some(published), ..build.clone() })
 }
@@ -142,53 +145,8 @@ pub(super) fn insert_build_row(
         published.at.as_str(),
         published.by.as_str(),
     ])?;
-    count_build(db, product, build, published.seq)
-}
-
-/// The product's number; made bare when it is new, refused when a twin is there.
-pub(super) fn product_id(db: &Connection, name: &ProductName, twins: bool) -> Result<i64, Stop> {
-    let known = db
-        .prepare_cached("SELECT id FROM products WHERE name = ?1")?
-        .query_row([name.as_str()], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = known {
-        return Ok(id);
-    }
-    let skeleton = name.skeleton();
-    let twin: Option<ProductName> = db
-        .prepare_cached("SELECT name FROM products WHERE skeleton = ?1 LIMIT 1")?
-        .query_row([&skeleton], |row| column::parsed(row, 0))
-        .optional()?;
-    if let Some(stored) = twin.filter(|_| !twins) {
-        return Err(Stop::refused(Refusal::Twin { offered: name.clone(), stored }));
-    }
-    db.prepare_cached("INSERT INTO products (name, skeleton, builds) VALUES (?1, ?2, 0)")?
-        .execute(params![name.as_str(), skeleton])?;
-    Ok(db.last_insert_rowid())
-}
-
-/// Counts the build, and makes it the product's newest if it is.
-fn count_build(db: &Connection, product: i64, build: &Build, seq: u64) -> Result<(), Error> {
-    db.prepare_cached("UPDATE products SET builds = builds + 1 WHERE id = ?1")?
-        .execute([product])?;
-    if build.test {
-        return Ok(());
-    }
-    let newest: Option<(BuildName, u64)> = db
-        .prepare_cached(
-            "SELECT major || '.' || minor || '.' || patch || '-' || build, seq FROM builds \
-             WHERE seq = (SELECT newest FROM products WHERE id = ?1)",
-        )?
-        .query_row([product], |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))
-        .optional()?;
-    let is_newest = newest.is_none_or(|(name, newest_seq)| {
-        build.name().age(seq, &name, newest_seq) == std::cmp::Ordering::Greater
-    });
-    if is_newest {
-        db.prepare_cached("UPDATE products SET newest = ?2, summary = ?3 WHERE id = ?1")?
-            .execute(params![product, signed(seq), build.summary.as_ref().map(Text::as_str)])?;
-    }
-    Ok(())
+    products::count_build(db, product, build, published.seq)?;
+    dependants::insert(db, build, signed(published.seq))
 }
 
 fn record_distribution(
@@ -276,40 +234,4 @@ fn journal_archives(db: &Connection, builds: &[Build]) -> Result<Vec<JournalArch
         }
     }
     Ok(archives.into_values().collect())
-}
-
-pub(super) fn state(
-    db: &Connection,
-    said: &StatementRequest,
-    act: &Act,
-) -> Result<Statement, Error> {
-    let statement = insert_statement(db, said, act)?;
-    journal::append(db, act, Change::Statement { said: said.clone() })?;
-    Ok(statement)
-}
-
-pub(super) fn insert_statement(
-    db: &Connection,
-    said: &StatementRequest,
-    act: &Act,
-) -> Result<Statement, Error> {
-    let json = serde_json::to_string(said).map_err(|error| Error::Engine(error.into()))?;
-    let kind = match said.kind {
-        larder_schema::api::StatementKind::Withdrawn => "withdrawn",
-        larder_schema::api::StatementKind::Note => "note",
-    };
-    db.prepare_cached(
-        "INSERT INTO statements (subject, kind, said, reason, at, by) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        said.subject.0.0,
-        kind,
-        json,
-        said.reason.as_str(),
-        act.at.as_str(),
-        act.by.as_str()
-    ])?;
-    let id = u64::try_from(db.last_insert_rowid()).unwrap_or_default();
-    Ok(Statement { id, said: said.clone(), at: act.at.clone(), by: act.by.clone() })
 }

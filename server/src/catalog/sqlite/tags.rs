@@ -1,11 +1,11 @@
 //! Tags: where they stand, and every move that they made.
 
-use larder_schema::api::TagState;
+use larder_schema::api::{TagState, TagsAnswer};
 use larder_schema::{DistributionVersion, Label, Platform, ProductName};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
-use super::{Stop, journal};
+use super::{Stop, journal, lookup};
 use crate::catalog::{Act, Change, Error, Refusal, TagChange};
 
 const COLUMNS: &str = "name, tag, version, serial, at, by";
@@ -101,15 +101,28 @@ fn refuse_missing(
     require: &[Platform],
 ) -> Result<(), Stop> {
     let there = platforms(db, name, version)?;
-    let missing = require.iter().find(|platform| !there.contains(platform));
-    if there.is_empty() || missing.is_some() {
-        return Err(Stop::refused(Refusal::NoSuchVersion {
-            name: name.clone(),
-            version: version.clone(),
-            platform: missing.cloned(),
-        }));
+    let (name, version) = (name.clone(), version.clone());
+    if there.is_empty() {
+        let versions = last_versions(db, &name)?;
+        return Err(Stop::refused(Refusal::NoSuchVersion { name, version, versions }));
     }
-    Ok(())
+    let missing: Vec<Platform> =
+        require.iter().filter(|platform| !there.contains(platform)).cloned().collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::refused(Refusal::NotForPlatforms { name, version, missing, there }))
+    }
+}
+
+/// The versions that were published last, the newest first.
+fn last_versions(db: &Connection, name: &ProductName) -> Result<Vec<DistributionVersion>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT version FROM distributions WHERE name = ?1 GROUP BY version \
+         ORDER BY max(seq) DESC LIMIT 5",
+    )?;
+    let rows = statement.query_map([name.as_str()], |row| column::parsed(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The platforms that a version of a distribution is there for.
@@ -126,18 +139,29 @@ fn platforms(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Where the tags of a distribution stand, by tag, and all their moves, the last first.
+/// Where the tags of a distribution stand, by tag, and a page of their moves, the last first.
 pub(super) fn of(
     db: &Connection,
     name: &ProductName,
-) -> Result<(Vec<TagState>, Vec<TagState>), Error> {
-    let sql = format!("SELECT {COLUMNS} FROM tags WHERE name = ?1 ORDER BY tag, serial DESC");
+    after: Option<u64>,
+    limit: usize,
+) -> Result<TagsAnswer, Error> {
+    // Of a bare column beside `max` SQLite takes the value in the row that has it.
+    let sql = "SELECT name, tag, version, max(serial), at, by FROM tags WHERE name = ?1 \
+               GROUP BY tag ORDER BY tag";
+    let mut statement = db.prepare_cached(sql)?;
+    let items = statement.query_map([name.as_str()], state)?.collect::<Result<_, _>>()?;
+    let sql = format!(
+        "SELECT {COLUMNS}, id FROM tags WHERE name = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
+    );
     let mut statement = db.prepare_cached(&sql)?;
-    let moves: Vec<TagState> =
-        statement.query_map([name.as_str()], state)?.collect::<Result<_, _>>()?;
-    let mut stands = moves.clone();
-    stands.dedup_by(|later, earlier| later.tag == earlier.tag);
-    let mut history = moves;
-    history.sort_by(|one, two| two.at.cmp(&one.at).then(two.serial.cmp(&one.serial)));
-    Ok((stands, history))
+    let after = after.map_or(i64::MAX, signed);
+    let rows = statement
+        .query_map(params![name.as_str(), after, signed(limit as u64 + 1)], |row| {
+            Ok((state(row)?, column::number(row, 6)?))
+        })?;
+    let mut moves: Vec<(TagState, u64)> = rows.collect::<Result<_, _>>()?;
+    let next = lookup::cut(&mut moves, limit).map(|(_, id)| id.to_string());
+    let history = moves.into_iter().map(|(state, _)| state).collect();
+    Ok(TagsAnswer { items, history, next })
 }

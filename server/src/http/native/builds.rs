@@ -1,9 +1,9 @@
-//! Builds, products, contents, checksums.
+//! Builds, contents, checksums.
 
 use actix_web::HttpResponse;
 use larder_schema::api::{
-    AboutBuild, BuildAnswer, CheckReport, ContentsPage, HaveAnswer, HaveRequest, IdentifyAnswer,
-    IdentifyRequest, Page, ProductSummary, PublishAnswer, PublishRequest,
+    AboutBuild, BuildAnswer, CheckReport, ContentsPage, Dependant, HaveAnswer, HaveRequest,
+    IdentifyAnswer, IdentifyRequest, Page, PublishAnswer, PublishRequest,
 };
 use larder_schema::{BuildName, Checksum, Platform, ProductName, Version};
 use serde::Deserialize;
@@ -34,7 +34,10 @@ pub(super) fn routes() -> Vec<Route> {
             .query(&[
                 ("product", "of this product"),
                 ("version", "with this version"),
-                ("revision", "built from this revision"),
+                (
+                    "revision",
+                    "built from a revision that begins with these, at least 7, hex digits",
+                ),
                 ("upstream_version", "with this upstream version"),
                 ("platform", "for this very platform"),
                 PAGE[0],
@@ -52,15 +55,14 @@ pub(super) fn routes() -> Vec<Route> {
             .query(&[PLATFORM, PAGE[0], PAGE[1]])
             .gives::<ContentsPage>(200, "One page of the entries, by path")
             .to(contents),
-        Route::get("/api/v1/products", "Products, by name")
-            .needs(Needs::Reader)
-            .query(&[("q", "text that name or summary has"), PAGE[0], PAGE[1]])
-            .gives::<Page<ProductSummary>>(200, "One page of them")
-            .to(products),
-        Route::get("/api/v1/products/{product}", "One product")
-            .needs(Needs::Reader)
-            .gives::<ProductSummary>(200, "What is known of it")
-            .to(product),
+        Route::get(
+            "/api/v1/builds/{product}/{build}/dependants",
+            "Which builds need it to run, and may run with it",
+        )
+        .needs(Needs::Reader)
+        .query(&[PLATFORM, PAGE[0], PAGE[1]])
+        .gives::<Page<Dependant>>(200, "One page of them, the last published first")
+        .to(dependants),
         Route::post("/api/v1/identify", "What has these checksums?")
             .needs(Needs::Reader)
             .takes::<IdentifyRequest>()
@@ -160,22 +162,15 @@ async fn contents(
     Ok(body::answer(&page))
 }
 
-async fn products(
+async fn dependants(
     registry: Shared,
     caller: Caller,
-    Query(query): Query<PageQuery>,
+    Path((product, build)): Path<(ProductName, BuildName)>,
+    Query(query): Query<BuildQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let limit = registry.config().limits.page(query.limit);
-    let (q, cursor) = (query.q.as_deref(), query.cursor.as_deref());
-    Ok(body::answer(&registry.products(&caller, q, cursor, limit).await?))
-}
-
-async fn product(
-    registry: Shared,
-    caller: Caller,
-    Path(name): Path<ProductName>,
-) -> Result<HttpResponse, ApiError> {
-    Ok(body::answer(&registry.product(&caller, &name).await?))
+    let key = (&product, &build, query.platform.as_ref());
+    Ok(body::answer(&registry.dependants(&caller, key, query.cursor.as_deref(), limit).await?))
 }
 
 async fn identify(

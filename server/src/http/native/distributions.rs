@@ -1,16 +1,15 @@
-//! Distributions, tags and statements.
+//! Distributions.
 
 use actix_web::HttpResponse;
 use larder_schema::api::{
-    DistributionAnswer, DistributionSummary, Page, PublishAnswer, PublishRequest, StatementRequest,
-    TagRequest, TagState, TagsAnswer,
+    DistributionAnswer, DistributionSummary, Page, PublishAnswer, PublishRequest,
 };
-use larder_schema::{Digest, Distribution, Label, Platform, ProblemKind, ProductName};
+use larder_schema::{Difference, Distribution, Platform, ProblemKind, ProductName};
 use serde::Deserialize;
 
 use super::{PAGE, PLATFORM, PageQuery};
 use crate::access::Caller;
-use crate::catalog::Statement;
+use crate::catalog::DistributionSelector;
 use crate::http::body::{self, Json, Path, Query, Shared};
 use crate::http::{ApiError, Needs, Route};
 use crate::registry::distribute;
@@ -48,26 +47,21 @@ pub(super) fn routes() -> Vec<Route> {
         .query(&[PLATFORM])
         .gives_bytes(200, "A line for each archive", "text/plain")
         .to(sums),
-        Route::put("/api/v1/tags/{name}/{tag}", "Moves a tag, if it stands where it is expected")
-            .needs(Needs::Scope("tag"))
-            .takes::<TagRequest>()
-            .gives::<TagState>(200, "Where it stands")
-            .to(move_tag),
-        Route::get("/api/v1/tags/{name}", "Where the tags of a distribution stand")
-            .needs(Needs::Reader)
-            .gives::<TagsAnswer>(200, "All tags and all their moves")
-            .to(tags),
-        Route::post("/api/v1/statements", "Says something about a digest, for good")
-            .needs(Needs::Scope("withdraw"))
-            .takes::<StatementRequest>()
-            .gives::<Statement>(201, "What was said")
-            .to(state),
-        Route::get("/api/v1/statements", "What was said about a digest")
-            .needs(Needs::Reader)
-            .query(&[("subject", "the digest of a record or a distribution")])
-            .gives::<Page<Statement>>(200, "In the order of saying")
-            .to(statements),
+        Route::get(
+            "/api/v1/distributions/{name}/{version}/diff/{other}",
+            "What differs between two of one name, and why; each by version, tag or digest",
+        )
+        .needs(Needs::Reader)
+        .query(&[PLATFORM])
+        .gives::<Difference>(200, "What the second has gained, lost and changed")
+        .to(difference),
     ]
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlatformQuery {
+    platform: Option<Platform>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,12 +70,6 @@ struct DistributionQuery {
     platform: Option<Platform>,
     #[serde(default)]
     records: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SubjectQuery {
-    subject: Digest,
 }
 
 async fn publish(
@@ -122,14 +110,17 @@ async fn found(
     platform: Option<&Platform>,
     records: bool,
 ) -> Result<DistributionAnswer, ApiError> {
-    let selector = distribute::selector(version).ok_or_else(|| {
-        let shown = version.escape_debug();
+    Ok(registry.distribution(caller, name, &selector(version)?, platform, records).await?)
+}
+
+fn selector(text: &str) -> Result<DistributionSelector, ApiError> {
+    distribute::selector(text).ok_or_else(|| {
+        let shown = text.escape_debug();
         let detail = format!(
             "`{shown}` is no version, tag or digest: write `17.0.1`, `current` or `sha256:…`"
         );
         ApiError::new(ProblemKind::Malformed, detail)
-    })?;
-    Ok(registry.distribution(caller, name, &selector, platform, records).await?)
+    })
 }
 
 async fn distribution(
@@ -146,7 +137,7 @@ async fn sums(
     registry: Shared,
     caller: Caller,
     Path(key): Path<(ProductName, String)>,
-    Query(query): Query<DistributionQuery>,
+    Query(query): Query<PlatformQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let answer = found(&registry, &caller, &key, query.platform.as_ref(), true).await?;
     let records = answer.about.records.unwrap_or_default();
@@ -156,36 +147,13 @@ async fn sums(
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(lines))
 }
 
-async fn move_tag(
+async fn difference(
     registry: Shared,
     caller: Caller,
-    Path((name, tag)): Path<(ProductName, Label)>,
-    Json(request): Json<TagRequest>,
+    Path((name, old, new)): Path<(ProductName, String, String)>,
+    Query(query): Query<PlatformQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(body::answer(&registry.move_tag(&caller, &name, &tag, request).await?))
-}
-
-async fn tags(
-    registry: Shared,
-    caller: Caller,
-    Path(name): Path<ProductName>,
-) -> Result<HttpResponse, ApiError> {
-    Ok(body::answer(&registry.tags(&caller, &name).await?))
-}
-
-async fn state(
-    registry: Shared,
-    caller: Caller,
-    Json(request): Json<StatementRequest>,
-) -> Result<HttpResponse, ApiError> {
-    Ok(body::answer_with(201, &registry.state(&caller, request).await?))
-}
-
-async fn statements(
-    registry: Shared,
-    caller: Caller,
-    Query(query): Query<SubjectQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let items = registry.statements(&caller, &query.subject).await?;
-    Ok(body::answer(&Page { items, next: None }))
+    let (old, new) = (selector(&old)?, selector(&new)?);
+    let platform = query.platform.as_ref();
+    Ok(body::answer(&registry.difference(&caller, &name, (&old, &new), platform).await?))
 }

@@ -2,7 +2,10 @@
 
 mod builds;
 mod distributions;
+mod products;
 mod resolve;
+mod statements;
+mod tags;
 
 use serde::Deserialize;
 
@@ -10,7 +13,15 @@ use super::Route;
 
 /// The addresses.
 pub(super) fn routes() -> Vec<Route> {
-    [builds::routes(), distributions::routes(), resolve::routes()].into_iter().flatten().collect()
+    let all = [
+        builds::routes(),
+        products::routes(),
+        distributions::routes(),
+        tags::routes(),
+        statements::routes(),
+        resolve::routes(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What every list takes.

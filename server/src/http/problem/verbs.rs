@@ -7,8 +7,10 @@ use crate::http::ApiError;
 use crate::registry::check::CheckError;
 use crate::registry::distribute::DistributionError;
 use crate::registry::lookup::LookupError;
+use crate::registry::promote::PromotionFault;
 use crate::registry::publish::PublishError;
 use crate::registry::resolve::ResolveError;
+use crate::registry::statements::ReplacementFault;
 
 impl From<LookupError> for ApiError {
     fn from(error: LookupError) -> Self {
@@ -29,7 +31,9 @@ impl From<LookupError> for ApiError {
             LookupError::TooMany { most, .. } => {
                 Self::told(ProblemKind::TooLarge, &error).with("limit", most)
             }
-            LookupError::Cursor { .. } => Self::told(ProblemKind::Malformed, &error),
+            LookupError::Cursor { .. } | LookupError::Revision { .. } => {
+                Self::told(ProblemKind::Malformed, &error)
+            }
         }
     }
 }
@@ -89,8 +93,30 @@ impl From<PublishError> for ApiError {
                     .collect();
                 Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
             }
+            PublishError::Product { .. } | PublishError::OtherName { .. } => {
+                Self::told(ProblemKind::Malformed, &error)
+            }
             PublishError::NoSubject { .. } => Self::told(ProblemKind::Unknown, &error),
-            PublishError::NotPromoted { .. } => Self::told(ProblemKind::Contradiction, &error),
+            PublishError::Replacement(ref fault) => match fault {
+                ReplacementFault::NotABuild | ReplacementFault::Itself(_) => {
+                    Self::told(ProblemKind::Malformed, &error)
+                }
+                ReplacementFault::Unknown(key) | ReplacementFault::Withdrawn(key) => {
+                    let key = key.clone();
+                    Self::told(ProblemKind::Contradiction, &error).with("build", key)
+                }
+            },
+            PublishError::Promotion(ref fault) => {
+                let told = Self::told(ProblemKind::Contradiction, &error);
+                match fault.as_ref() {
+                    PromotionFault::Differs { product, .. } => told.with("product", product),
+                    PromotionFault::Unknown { .. }
+                    | PromotionFault::NoCandidate { .. }
+                    | PromotionFault::Withdrawn { .. }
+                    | PromotionFault::OfAnother { .. }
+                    | PromotionFault::ForAnother { .. } => told,
+                }
+            }
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
         }
     }
@@ -140,8 +166,21 @@ impl From<Refusal> for ApiError {
             Refusal::Twin { stored, .. } => {
                 Self::told(ProblemKind::Conflict, &refusal).with("conflict", stored)
             }
+            Refusal::NewProducts { products } => {
+                Self::told(ProblemKind::Pending, &refusal).with("products", products)
+            }
+            Refusal::RepositoryTaken { product, .. } => {
+                Self::told(ProblemKind::Conflict, &refusal).with("conflict", product)
+            }
             Refusal::TagIsVersion { .. } => Self::told(ProblemKind::Conflict, &refusal),
-            Refusal::NoSuchVersion { .. } => Self::told(ProblemKind::Unknown, &refusal),
+            Refusal::NoSuchVersion { versions, .. } => {
+                Self::told(ProblemKind::Unknown, &refusal).with("versions", versions)
+            }
+            Refusal::NotForPlatforms { missing, there, .. } => {
+                Self::told(ProblemKind::Unknown, &refusal)
+                    .with("missing", missing)
+                    .with("platforms", there)
+            }
             Refusal::TagMoved { stands, .. } => {
                 Self::told(ProblemKind::Moved, &refusal).with("stands", stands)
             }

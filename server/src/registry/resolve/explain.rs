@@ -14,6 +14,8 @@ use crate::catalog::candidates::{Candidate, sort};
 
 /// How many products are told where demands meet.
 const MOST_PRODUCTS: usize = 5;
+/// How many demands on it, and how many builds, programs are told of each.
+const MOST_TOLD: usize = 50;
 /// How many builds that may not be taken are looked at.
 const MOST_BUILDS: usize = 200;
 
@@ -31,58 +33,64 @@ pub struct NoAnswer {
 pub(super) fn explain(pool: &Pool<'_>, needs: &[Need]) -> Result<NoAnswer, Stop> {
     let chains = chains(pool, needs);
     let mut conflicts = Vec::new();
-    for product in meeting(pool, needs) {
-        conflicts.push(conflict(pool, product, needs, &chains)?);
+    for (product, needs) in meeting(pool, needs) {
+        conflicts.push(conflict(pool, product, &needs, &chains)?);
     }
     conflicts.sort_by(|one, two| one.product.cmp(&two.product));
     let more = conflicts.len().saturating_sub(MOST_PRODUCTS);
     conflicts.truncate(MOST_PRODUCTS);
     let detail = words::detail(&conflicts, &pool.terms.platform, more);
+    for conflict in &mut conflicts {
+        conflict.demands.truncate(MOST_TOLD);
+        conflict.demands.iter_mut().for_each(|demanded| demanded.by.truncate(MOST_TOLD));
+        conflict.there.truncate(MOST_TOLD);
+        conflict.unfit.truncate(MOST_TOLD);
+    }
     Ok(NoAnswer { detail, conflicts })
 }
 
-/// The products whose demands nothing meets together.
-fn meeting(pool: &Pool<'_>, needs: &[Need]) -> Vec<ProductAt> {
+/// The products whose demands nothing meets together, with those demands.
+fn meeting<'a>(pool: &Pool<'_>, needs: &'a [Need]) -> Vec<(ProductAt, Vec<&'a Need>)> {
     let mut by_product: BTreeMap<ProductAt, Vec<&Need>> = BTreeMap::new();
     for need in needs {
         by_product.entry(need.demand.product).or_default().push(need);
     }
-    let fails: Vec<ProductAt> = by_product
-        .iter()
-        .filter(|(_, needs)| {
-            let met: Vec<_> = needs.iter().map(|need| met(pool, &need.demand)).collect();
-            met.iter().any(BTreeSet::is_empty) || some_two_exclude_each_other(pool, needs, &met)
-        })
-        .map(|(product, _)| *product)
-        .collect();
+    let all = || by_product.iter().map(|(product, needs)| (*product, needs.clone()));
+    let fails = all().map(|(product, needs)| (product, failing(pool, &needs)));
+    let fails: Vec<_> = fails.filter(|(_, needs)| !needs.is_empty()).collect();
     if !fails.is_empty() {
         return fails;
     }
     // No two demands alone exclude each other: then it is where several meet.
-    let several = by_product.iter().filter(|(_, needs)| needs.len() > 1);
-    let several: Vec<ProductAt> = several.map(|(product, _)| *product).collect();
-    if several.is_empty() { by_product.into_keys().collect() } else { several }
+    let several: Vec<_> = all().filter(|(_, needs)| needs.len() > 1).collect();
+    if several.is_empty() { all().collect() } else { several }
+}
+
+/// Of the needs of one product those that nothing meets, or else those that are met by no build that
+/// meets another.
+fn failing<'a>(pool: &Pool<'_>, needs: &[&'a Need]) -> Vec<&'a Need> {
+    let met: Vec<BTreeSet<CandidateAt>> =
+        needs.iter().map(|need| met(pool, &need.demand)).collect();
+    let all = || needs.iter().zip(&met);
+    let unmet: Vec<&Need> =
+        all().filter(|(_, met)| met.is_empty()).map(|(need, _)| *need).collect();
+    if !unmet.is_empty() {
+        return unmet;
+    }
+    // Of one product only one build is there: what two of them need is no contradiction.
+    let apart = |one: &Need, two: &Need| match (one.by, two.by) {
+        (Some(one), Some(two)) => one == two || pool.product_of(one) != pool.product_of(two),
+        _ => true,
+    };
+    let excluded = all().filter(|(need, met)| {
+        all().any(|(other, others)| apart(need, other) && met.is_disjoint(others))
+    });
+    excluded.map(|(need, _)| *need).collect()
 }
 
 fn met(pool: &Pool<'_>, demand: &Demand) -> BTreeSet<CandidateAt> {
     let admits = |at: &CandidateAt| demand.admits(*at, &pool.candidate(*at));
     pool.candidates(demand.product).into_iter().filter(admits).collect()
-}
-
-/// Whether two needs that can be there at once are met by no one build.
-fn some_two_exclude_each_other(
-    pool: &Pool<'_>,
-    needs: &[&Need],
-    met: &[BTreeSet<CandidateAt>],
-) -> bool {
-    let apart = |one: &Need, two: &Need| match (one.by, two.by) {
-        (Some(one), Some(two)) => one == two || pool.product_of(one) != pool.product_of(two),
-        _ => true,
-    };
-    (0..needs.len()).any(|one| {
-        (one + 1..needs.len())
-            .any(|two| apart(needs[one], needs[two]) && met[one].is_disjoint(&met[two]))
-    })
 }
 
 /// For each product how one comes to it from what was asked for.
@@ -116,18 +124,16 @@ fn chains(pool: &Pool<'_>, needs: &[Need]) -> BTreeMap<ProductAt, Vec<ProductNam
 fn conflict(
     pool: &Pool<'_>,
     product: ProductAt,
-    needs: &[Need],
+    needs: &[&Need],
     chains: &BTreeMap<ProductAt, Vec<ProductName>>,
 ) -> Result<Conflict, Stop> {
     let name = pool.name(product);
-    let of_product: Vec<&Need> =
-        needs.iter().filter(|need| need.demand.product == product).collect();
     let there: Vec<BuildName> =
         pool.candidates(product).into_iter().map(|at| pool.candidate(at).name.clone()).collect();
-    let all = everything(pool, &name, &of_product)?;
+    let all = everything(pool, &name, needs)?;
     let mut unfit = Vec::new();
     for candidate in &all {
-        if let Some(reason) = reason(pool, &name, candidate, &of_product)? {
+        if let Some(reason) = reason(pool, &name, candidate, needs)? {
             unfit.push(Unfitting {
                 build: candidate.name.clone(),
                 platform: candidate.platform.clone(),
@@ -135,10 +141,10 @@ fn conflict(
             });
         }
     }
-    let unmet = of_product.iter().any(|need| met(pool, &need.demand).is_empty());
+    let unmet = needs.iter().any(|need| met(pool, &need.demand).is_empty());
     let mut seen = HashSet::new();
     Ok(Conflict {
-        demands: demanded(pool, &of_product, chains),
+        demands: demanded(pool, needs, chains),
         is_known: !all.is_empty(),
         unmet,
         there: there.into_iter().filter(|build| seen.insert(build.clone())).collect(),

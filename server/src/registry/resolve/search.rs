@@ -33,122 +33,153 @@ fn demands(pool: &Pool<'_>) -> Vec<Demand> {
 
 /// A solver takes the newest it can, but gives way where it first sees a conflict; this takes it
 /// back where another could have given way.
-fn improve(pool: &Pool<'_>, demands: &[Demand], mut choice: Choice) -> Result<Choice, Stop> {
-    let mut held: Vec<Demand> = Vec::new();
-    let mut decided: HashSet<ProductAt> = HashSet::new();
-    while let Some((product, turn)) = next(pool, demands, &choice, &decided) {
-        decided.insert(product);
-        while let Some(chosen) = choice.get(&product) {
-            let better = better(pool, demands, &choice, *chosen, turn);
-            if better.is_empty() {
-                break;
-            }
-            held.push(Demand { product, asks: Asks::OneOf(better) });
-            let again = solve(pool, demands, &held);
-            held.pop();
-            match again {
-                Ok(Outcome::Answer(found)) if found.contains_key(&product) => choice = found,
-                Ok(_) => break,
-                // There is an answer; that a better one may be there is no reason to give none.
-                Err(Stop::Limit(Limit::Steps(_))) => return Ok(choice),
-                Err(stop) => return Err(stop),
-            }
-        }
-        if let Some(chosen) = choice.get(&product) {
-            held.push(Demand { product, asks: Asks::OneOf(vec![*chosen]) });
-        }
+fn improve(pool: &Pool<'_>, demands: &[Demand], choice: Choice) -> Result<Choice, Stop> {
+    let mut better = Better { pool, demands, choice, held: Vec::new(), settled: HashSet::new() };
+    match better.settle_all() {
+        // There is an answer; that a better one may be there is no reason to give none.
+        Ok(()) | Err(Stop::Limit(Limit::Steps(_))) => Ok(better.choice),
+        Err(stop) => Err(stop),
     }
-    Ok(choice)
 }
 
-/// Whose turn it is to be as good as it can be.
+/// An answer that gets better, one product after the other.
+struct Better<'a> {
+    pool: &'a Pool<'a>,
+    demands: &'a [Demand],
+    choice: Choice,
+    /// What the products that were settled must stay.
+    held: Vec<Demand>,
+    settled: HashSet<ProductAt>,
+}
+
+/// What may come of a product whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// What was asked for.
+    /// It was asked for: whatever comes before what was chosen.
     Asked,
-    /// Products of which a build is preferred.
+    /// A build of it is preferred: that one.
     Preferred,
-    /// All others.
+    /// Any other: what those who need it let it be.
     Other,
 }
 
-/// The next product to be decided: requests in order, preferred builds in order, then by name.
-fn next(
-    pool: &Pool<'_>,
-    demands: &[Demand],
-    choice: &Choice,
-    decided: &HashSet<ProductAt>,
-) -> Option<(ProductAt, Turn)> {
-    let is_open = |product: &ProductAt| choice.contains_key(product) && !decided.contains(product);
-    let mut asked = demands.iter().map(|demand| demand.product);
-    let mut preferred = pool.terms.prefer.iter().map(|one| pool.product(&one.product));
-    let by_name = || {
-        let open = choice.keys().copied().filter(is_open);
-        open.min_by_key(|product| pool.name(*product)).map(|product| (product, Turn::Other))
-    };
-    asked
-        .find(is_open)
-        .map(|product| (product, Turn::Asked))
-        .or_else(|| preferred.find(is_open).map(|product| (product, Turn::Preferred)))
-        .or_else(by_name)
-}
+impl Better<'_> {
+    fn settle_all(&mut self) -> Result<(), Stop> {
+        let pool = self.pool;
+        for demand in self.demands {
+            self.settle(demand.product, Turn::Asked)?;
+        }
+        for preferred in &pool.terms.prefer.products {
+            self.settle(pool.product(preferred), Turn::Preferred)?;
+        }
+        while self.settle_by_name()? {}
+        Ok(())
+    }
 
-/// What would be better than the candidate that was chosen: for what was asked for and for what is
-/// preferred whatever comes before it, else only what those who need it let it be.
-fn better(
-    pool: &Pool<'_>,
-    demands: &[Demand],
-    choice: &Choice,
-    chosen: CandidateAt,
-    turn: Turn,
-) -> Vec<CandidateAt> {
-    let product = pool.product_of(chosen);
-    let name = pool.name(product);
-    let mut better = pool.candidates(product);
-    better.truncate(better.iter().position(|at| *at == chosen).unwrap_or(0));
-    if better.is_empty() {
-        return better;
+    /// Settles products by name until the answer changes; `false` when all are settled.
+    fn settle_by_name(&mut self) -> Result<bool, Stop> {
+        let open = self.choice.keys().filter(|product| !self.settled.contains(product));
+        let mut open: Vec<_> = open.map(|product| (self.pool.name(*product), *product)).collect();
+        open.sort();
+        for (_, product) in open {
+            if self.settle(product, Turn::Other)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
-    let mut made: Vec<Demand> =
-        demands.iter().filter(|demand| demand.product == product).cloned().collect();
-    if turn == Turn::Other {
-        let needs = choice.values().flat_map(|at| needs_of(pool, *at));
-        made.extend(needs.filter(|demand| demand.product == product));
+
+    /// Makes a product as good as it can be, and holds it there; answers whether that changed the
+    /// answer.
+    fn settle(&mut self, product: ProductAt, turn: Turn) -> Result<bool, Stop> {
+        if !self.choice.contains_key(&product) || !self.settled.insert(product) {
+            return Ok(false);
+        }
+        let mut changed = false;
+        while let Some(chosen) = self.choice.get(&product) {
+            let better = self.better(*chosen, turn);
+            if better.is_empty() {
+                break;
+            }
+            self.held.push(Demand { product, asks: Asks::OneOf(better) });
+            let again = solve(self.pool, self.demands, &self.held);
+            self.held.pop();
+            match again? {
+                Outcome::Answer(found) if found.contains_key(&product) => {
+                    self.choice = found;
+                    changed = true;
+                }
+                Outcome::Answer(_) | Outcome::None(_) => break,
+            }
+        }
+        if let Some(chosen) = self.choice.get(&product) {
+            self.held.push(Demand { product, asks: Asks::OneOf(vec![*chosen]) });
+        }
+        Ok(changed)
     }
-    better.retain(|at| {
-        let candidate = pool.candidate(*at);
-        let is_preferred = || pool.terms.preferred(&name, &candidate).is_some();
-        made.iter().all(|demand| demand.admits(*at, &candidate))
-            && (turn != Turn::Preferred || is_preferred())
-    });
-    better
+
+    /// What would be better than the candidate that was chosen.
+    fn better(&self, chosen: CandidateAt, turn: Turn) -> Vec<CandidateAt> {
+        let product = self.pool.product_of(chosen);
+        let mut better = self.pool.candidates(product);
+        better.truncate(better.iter().position(|at| *at == chosen).unwrap_or(0));
+        if better.is_empty() {
+            return better;
+        }
+        let name = self.pool.name(product);
+        let mut demands = self.demands.to_vec();
+        if turn == Turn::Other {
+            demands.extend(self.choice.values().flat_map(|at| needs_of(self.pool, *at)));
+        }
+        demands.retain(|demand| demand.product == product);
+        better.retain(|at| {
+            let candidate = self.pool.candidate(*at);
+            let is_preferred = || self.pool.terms.preferred(&name, &candidate).is_some();
+            demands.iter().all(|demand| demand.admits(*at, &candidate))
+                && (turn != Turn::Preferred || is_preferred())
+        });
+        better
+    }
 }
 
 /// Of demands without an answer a few that have none already, and why; of several such few, those
 /// that were asked for first.
+///
+/// At any time the core and the rest have no answer together, for the reason that is held.
 fn essence(pool: &Pool<'_>, demands: &[Demand], mut needs: Vec<Need>) -> Result<Vec<Need>, Stop> {
     let mut core: Vec<Demand> = Vec::new();
     let mut rest = demands;
-    loop {
-        // The fewest of the rest that have no answer together with the core; the last of them is
-        // part of every such few.
-        let (mut some, mut all) = (0, rest.len());
-        while some < all {
-            let half = some.midpoint(all);
+    while !rest.is_empty() {
+        // How many of the rest are the fewest that have no answer together with the core: the last
+        // of them is part of what is looked for.
+        let (mut few, mut enough) = (1, rest.len());
+        while few < enough {
+            let half = few.midpoint(enough);
             let tried: Vec<Demand> = core.iter().chain(&rest[..half]).cloned().collect();
-            match solve(pool, &tried, &[]) {
-                Ok(Outcome::Answer(_)) => some = half + 1,
-                Ok(Outcome::None(found)) => (all, needs) = (half, found),
-                // It is known that there is no answer; why is told less briefly.
-                Err(Stop::Limit(Limit::Steps(_))) => return Ok(needs),
-                Err(stop) => return Err(stop),
+            match briefly(pool, &tried)? {
+                Some(Outcome::Answer(_)) => few = half + 1,
+                Some(Outcome::None(found)) => (enough, needs) = (half, found),
+                None => return Ok(needs),
             }
         }
-        let Some(last) = all.checked_sub(1) else { return Ok(needs) };
-        core.push(rest[last].clone());
-        rest = &rest[..last];
-        if let Outcome::None(found) = solve(pool, &core, &[])? {
-            return Ok(found);
+        core.push(rest[enough - 1].clone());
+        rest = &rest[..enough - 1];
+        if !rest.is_empty() {
+            match briefly(pool, &core)? {
+                Some(Outcome::Answer(_)) => {}
+                Some(Outcome::None(found)) => return Ok(found),
+                None => return Ok(needs),
+            }
         }
+    }
+    Ok(needs)
+}
+
+/// Nothing when the steps are used up: it is known that there is no answer, and why is then told
+/// less briefly.
+fn briefly(pool: &Pool<'_>, demands: &[Demand]) -> Result<Option<Outcome>, Stop> {
+    match solve(pool, demands, &[]) {
+        Err(Stop::Limit(Limit::Steps(_))) => Ok(None),
+        solved => solved.map(Some),
     }
 }

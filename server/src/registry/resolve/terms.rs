@@ -1,13 +1,14 @@
 //! What is asked, with all names of distributions looked up, and which builds may be taken at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use larder_schema::api::Withdrawal;
 use larder_schema::record::Role;
 use larder_schema::{
     BuildName, Context, Distribution, Need, Platform, ProductName, Stage, Text, Wanted,
 };
 
-use crate::catalog::candidates::{Candidate, Withdrawal};
+use crate::catalog::candidates::Candidate;
 
 /// A question that needs nothing but candidates any more.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(super) struct Terms {
     pub(super) limit: Option<Listing>,
     /// What these list stands fast.
     pub(super) with: Vec<Listing>,
-    /// What to take before all others, earlier ones first.
-    pub(super) prefer: Vec<Preference>,
+    /// What to take before all others.
+    pub(super) prefer: Preferences,
     pub(super) test: bool,
 }
 
@@ -34,12 +35,12 @@ pub(super) struct Listing {
     pub(super) builds: BTreeMap<ProductName, (BuildName, Platform)>,
 }
 
-/// A build to take before others; for any platform that fits unless one is said.
-#[derive(Debug)]
-pub(super) struct Preference {
-    pub(super) product: ProductName,
-    pub(super) build: BuildName,
-    pub(super) platform: Option<Platform>,
+/// Builds to take before others, earlier ones first; for any platform that fits unless one is said.
+#[derive(Debug, Default)]
+pub(super) struct Preferences {
+    /// Their products, as they come first.
+    pub(super) products: Vec<ProductName>,
+    of: HashMap<ProductName, Vec<(BuildName, Option<Platform>)>>,
 }
 
 /// Why a build that is there may not be taken, whatever others need.
@@ -80,11 +81,19 @@ impl Listing {
     }
 }
 
-impl Preference {
-    fn means(&self, product: &ProductName, candidate: &Candidate) -> bool {
-        self.product == *product
-            && self.build == candidate.name
-            && self.platform.as_ref().is_none_or(|platform| *platform == candidate.platform)
+impl Preferences {
+    /// Adds one that comes after all others.
+    pub(super) fn add(
+        &mut self,
+        product: &ProductName,
+        build: BuildName,
+        platform: Option<Platform>,
+    ) {
+        let of_product = self.of.entry(product.clone()).or_default();
+        if of_product.is_empty() {
+            self.products.push(product.clone());
+        }
+        of_product.push((build, platform));
     }
 }
 
@@ -161,16 +170,19 @@ impl Terms {
         of.filter_map(|wanted| wanted.build.as_ref())
     }
 
-    /// At which place this build is preferred, if it is.
+    /// At which place among those of its product this build is preferred, if it is.
     pub(super) fn preferred(&self, product: &ProductName, candidate: &Candidate) -> Option<usize> {
-        self.prefer.iter().position(|preference| preference.means(product, candidate))
+        self.prefer.of.get(product)?.iter().position(|(build, platform)| {
+            *build == candidate.name
+                && platform.as_ref().is_none_or(|platform| *platform == candidate.platform)
+        })
     }
 
     /// The builds of this product that are there whatever the window, by name.
     pub(super) fn singled_out(&self, product: &ProductName) -> Vec<BuildName> {
         let mut names: Vec<BuildName> = self.named(product).cloned().collect();
-        let preferred = self.prefer.iter().filter(|preference| preference.product == *product);
-        names.extend(preferred.map(|preference| preference.build.clone()));
+        let preferred = self.prefer.of.get(product).into_iter().flatten();
+        names.extend(preferred.map(|(build, _)| build.clone()));
         names.sort();
         names.dedup();
         names

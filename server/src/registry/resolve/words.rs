@@ -26,9 +26,14 @@ pub(super) fn unfit(product: &ProductName, unfit: &Unfit) -> String {
             let instead = instead.map(|build| format!(" (take {product}@{build} instead)"));
             format!("was withdrawn: {}{}", withdrawal.reason, instead.unwrap_or_default())
         }
-        Unfit::Test => "is a test build, and those were not asked for".to_owned(),
+        Unfit::Test => {
+            "is for tests only; such builds come by name, or where test builds are asked \
+                        for as well"
+                .to_owned()
+        }
         Unfit::Context(context, role) => {
-            format!("is a `{role}` package, and {} environment admits none", article(*context))
+            let context = article(*context);
+            format!("has the role `{role}`, and {context} environment admits none of that role")
         }
         Unfit::Needs { what, need, host: Some(host) } => {
             format!("needs {what} {need}, and this host has {what} {host}")
@@ -66,8 +71,9 @@ pub(super) fn other_abi<'a>(
         Asks::For { .. } | Asks::OneOf(_) => false,
     };
     let mut asks = asks;
-    (candidate.abi == Abi::Exact && asks.any(would_do))
-        .then(|| "has an exact ABI: it serves only what was built against it".to_owned())
+    (candidate.abi == Abi::Exact && asks.any(would_do)).then(|| {
+        "has an exact ABI, which serves only what was built against that very build".to_owned()
+    })
 }
 
 /// All conflicts, told.
@@ -104,52 +110,105 @@ fn listed(products: &[String]) -> String {
 
 /// One conflict: what it is, and lines that tell more.
 fn told(conflict: &Conflict, platform: &Platform) -> (String, Vec<String>) {
-    let Conflict { product, .. } = conflict;
-    let mut lines: Vec<String> =
-        conflict.demands.iter().take(MOST_DEMANDS).map(|one| demand(product, one)).collect();
-    let more = conflict.demands.len().saturating_sub(MOST_DEMANDS);
-    if more > 0 {
-        lines.push(format!("and {more} more demands"));
-    }
+    let Conflict { product, demands, .. } = conflict;
+    let mut lines = demand_lines(conflict);
     if !conflict.is_known {
-        return (format!("there is no product `{product}` here"), without_asking(conflict, lines));
+        return (format!("there is no product `{product}` here"), lines);
     }
     let mut reasons = reasons(&conflict.unfit);
+    let choice = choice(conflict);
     if !conflict.unmet {
         lines.append(&mut reasons);
-        lines.push(there(&conflict.there, ""));
-        let head =
-            format!("the demands on `{product}` exclude each other: no build meets them all");
-        return (head, lines);
+        lines.push(format!("to choose from for {platform}: {}", some(&choice)));
+        return (exclude_each_other(conflict), lines);
     }
-    let what = asked(conflict).unwrap_or_else(|| format!("what is needed of `{product}`"));
-    let mut lines = without_asking(conflict, lines);
-    let why = if reasons.is_empty() {
-        there(&conflict.there, " only")
-    } else {
-        let why = reasons.remove(0);
-        lines.append(&mut reasons);
-        lines.push(there(&conflict.there, ""));
-        why
+    let (head, why) = match (&demands[..], reasons.is_empty()) {
+        ([Demanded { build: Some(build), .. }], false) => {
+            let reason = reasons.remove(0);
+            let why = reason.strip_prefix(&build.to_string()).map(|reason| format!("it{reason}"));
+            (format!("`{product}@{build}` cannot be taken"), why.unwrap_or(reason))
+        }
+        ([Demanded { build: Some(build), .. }], true) => {
+            (format!("there is no build `{product}@{build}`"), there_is_only(&choice))
+        }
+        (_, false) => {
+            let why = reasons.remove(0);
+            (format!("no build of `{product}`{} can be taken for {platform}", met(conflict)), why)
+        }
+        (_, true) => (
+            format!("no build of `{product}` for {platform} meets {}", asked(conflict)),
+            there_is_only(&choice),
+        ),
     };
-    (format!("{what} cannot be met for {platform}: {why}"), lines)
+    lines.append(&mut reasons);
+    let head = if why.is_empty() { head } else { format!("{head}: {why}") };
+    if !choice.is_empty() && !head.ends_with(&there_is_only(&choice)) {
+        lines.push(format!("other builds to choose from: {}", some(&choice)));
+    }
+    (head, lines)
 }
 
-/// The lines without that of a demand which says no more than the head.
-fn without_asking(conflict: &Conflict, mut lines: Vec<String>) -> Vec<String> {
-    if let [only] = &conflict.demands[..]
+/// The demands, but for one that says no more than the head.
+fn demand_lines(conflict: &Conflict) -> Vec<String> {
+    let Conflict { product, demands, .. } = conflict;
+    if let [only] = &demands[..]
         && only.by.is_empty()
     {
-        lines.clear();
+        return Vec::new();
+    }
+    let mut lines: Vec<String> =
+        demands.iter().take(MOST_DEMANDS).map(|one| demand(product, one)).collect();
+    let more = demands.len().saturating_sub(MOST_DEMANDS);
+    if more > 0 {
+        lines.push(format!("and {more} more demands"));
     }
     lines
 }
 
-/// What is asked, where there is one demand.
-fn asked(conflict: &Conflict) -> Option<String> {
+/// Builds that may be taken and would serve who needs them.
+fn choice(conflict: &Conflict) -> Vec<BuildName> {
+    let serves = |build: &&BuildName| !conflict.unfit.iter().any(|unfit| unfit.build == **build);
+    conflict.there.iter().filter(serves).cloned().collect()
+}
+
+/// Who makes demands that no one build meets.
+fn exclude_each_other(conflict: &Conflict) -> String {
+    let product = &conflict.product;
+    let mut makers: Vec<String> = Vec::new();
+    for maker in conflict.demands.iter().filter_map(|demanded| demanded.chain.last()) {
+        let maker = format!("`{maker}`");
+        if !makers.contains(&maker) {
+            makers.push(maker);
+        }
+    }
+    let is_asked = conflict.demands.iter().any(|demanded| demanded.by.is_empty());
+    match (&makers[..], is_asked) {
+        ([], _) => format!("what is asked of `{product}` excludes itself: no build meets it all"),
+        ([one], true) => format!("{one} needs another build of `{product}` than is asked for"),
+        ([one], false) => format!("{one} needs what no one build of `{product}` is"),
+        ([_, _, _, _, ..], _) => {
+            format!("{} products need builds of `{product}` that exclude each other", makers.len())
+        }
+        (several, _) => {
+            format!("{} need builds of `{product}` that exclude each other", listed(several))
+        }
+    }
+}
+
+/// ` that meets …`, where there is one demand that not everything meets.
+fn met(conflict: &Conflict) -> String {
     match &conflict.demands[..] {
-        [only] => Some(what(&conflict.product, only)),
-        _ => None,
+        [Demanded { requirement: Some(requirement), .. }] if requirement.to_string() != "*" => {
+            format!(" that meets `{requirement}`")
+        }
+        _ => String::new(),
+    }
+}
+
+fn asked(conflict: &Conflict) -> String {
+    match &conflict.demands[..] {
+        [Demanded { requirement: Some(requirement), .. }] => format!("`{requirement}`"),
+        _ => "what is needed of it".to_owned(),
     }
 }
 
@@ -203,19 +262,37 @@ fn reasons(unfit: &[Unfitting]) -> Vec<String> {
     let mut told: Vec<String> = order
         .into_iter()
         .take(MOST_REASONS)
-        .map(|reason| format!("{} {reason}", some(&builds[reason])))
+        .map(|reason| {
+            let builds = &builds[reason];
+            let verb = if builds.len() > 1 { of_several(reason) } else { reason.to_owned() };
+            format!("{} {verb}", some(builds))
+        })
         .collect();
     if more > 0 {
-        told.push(format!("others may not be taken for {more} more reasons"));
+        told.push(format!("others cannot be taken for {more} more reasons"));
     }
     told
 }
 
-/// The builds that may be taken.
-fn there(builds: &[BuildName], only: &str) -> String {
+/// The sentence of a reason where several builds are its subject.
+fn of_several(reason: &str) -> String {
+    let plurals = [
+        ("is ", "are "),
+        ("was ", "were "),
+        ("has ", "have "),
+        ("needs ", "need "),
+        ("gives ", "give "),
+    ];
+    let plural = plurals
+        .iter()
+        .find_map(|(one, several)| Some(format!("{several}{}", reason.strip_prefix(one)?)));
+    plural.unwrap_or_else(|| reason.to_owned())
+}
+
+fn there_is_only(builds: &[BuildName]) -> String {
     match builds {
-        [] => "no build of it can be taken".to_owned(),
-        [one] => format!("there is{only} {one}"),
-        several => format!("there are{only} {}", some(several)),
+        [] => String::new(),
+        [one] => format!("there is only {one}"),
+        several => format!("there are only {}", some(several)),
     }
 }

@@ -111,17 +111,7 @@ fn order(memory: &Memory, terms: &Terms, product: &ProductName) -> Vec<Candidate
         |candidate| (candidate.name.clone(), candidate.seq),
         |one, two| rank(one).cmp(&rank(two)),
     );
-    all.sort_by_key(|candidate| {
-        terms
-            .prefer
-            .iter()
-            .position(|preferred| {
-                preferred.product == *product
-                    && preferred.build == candidate.name
-                    && preferred.platform.as_ref().is_none_or(|one| *one == candidate.platform)
-            })
-            .unwrap_or(usize::MAX)
-    });
+    all.sort_by_key(|candidate| terms.preferred(product, candidate).unwrap_or(usize::MAX));
     all
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use larder_schema::api::Withdrawal;
 use larder_schema::record::{Abi, BuiltAgainst};
 use larder_schema::{
     BuildKey, BuildName, Context, Dependency, DependencyKind, Platform, ProductName, Role, Stage,
     Text, Version, Wanted,
 };
 
-use crate::catalog::candidates::{Candidate, Candidates, Withdrawal};
+use crate::catalog::candidates::{Candidate, Candidates};
 use crate::catalog::{Error, StoredBuild};
-use crate::registry::resolve::terms::{Listing, Preference, Terms};
+use crate::registry::resolve::terms::{Listing, Preferences, Terms};
 
 /// Numbers that only depend on their seed (splitmix64).
 pub(super) struct Random(u64);
@@ -213,7 +214,7 @@ pub(super) fn asked(wanted: &[(&str, &str)]) -> Terms {
         stage: None,
         limit: None,
         with: Vec::new(),
-        prefer: Vec::new(),
+        prefer: Preferences::default(),
         test: false,
     }
 }
@@ -255,11 +256,7 @@ pub(super) fn terms(random: &mut Random, memory: &Memory) -> Terms {
     for _ in 0..random.below(8).saturating_sub(4) {
         let (product, candidate) = random.one(&memory.builds);
         let platform = random.once_in(2).then(|| candidate.platform.clone());
-        terms.prefer.push(Preference {
-            product: product.clone(),
-            build: candidate.name.clone(),
-            platform,
-        });
+        terms.prefer.add(product, candidate.name.clone(), platform);
     }
     terms.test = random.once_in(5);
     terms

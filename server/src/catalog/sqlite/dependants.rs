@@ -1,0 +1,107 @@
+//! Who needs a product to run.
+
+use std::collections::HashMap;
+
+use larder_schema::api::{Dependant, Page};
+use larder_schema::{Build, Digest, Platform, Requirement};
+use rusqlite::{Connection, Row, params};
+
+use super::column::{self, signed};
+use super::{lookup, statements};
+use crate::catalog::Error;
+
+/// How many rows are looked at between two looks at what was found.
+const AT_ONCE: usize = 1_000;
+
+/// Notes what a new build needs to run.
+pub(super) fn insert(db: &Connection, build: &Build, seq: i64) -> Result<(), Error> {
+    for needed in build.run_dependencies() {
+        let against = needed.built_against.as_ref();
+        db.prepare_cached(
+            "INSERT INTO dependants (product, build, requirement, built_against, built_archive) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            needed.product.as_str(),
+            seq,
+            needed.requirement.to_string(),
+            against.map(|against| against.build.to_string()),
+            against.and_then(|against| against.archive).map(|archive| archive.0.0),
+        ])?;
+    }
+    Ok(())
+}
+
+/// A build that needs the product, before it is known whether this build will do.
+struct Candidate {
+    seq: u64,
+    dependant: Dependant,
+}
+
+fn candidate(row: &Row<'_>, build: &Build) -> rusqlite::Result<Candidate> {
+    let against: Option<String> = row.get(5)?;
+    let archive = column::sha256_opt(row, 6)?.map(Digest);
+    let own = build.archive.as_ref().map(|archive| Digest(archive.sha256));
+    let built_against = against.is_some_and(|against| against == build.name().to_string())
+        && archive.is_none_or(|archive| own == Some(archive));
+    let dependant = Dependant {
+        product: column::parsed(row, 0)?,
+        build: column::parsed(row, 1)?,
+        platform: column::parsed(row, 2)?,
+        requirement: column::parsed(row, 4)?,
+        built_against,
+        withdrawn: statements::withdrawal(row, 7)?,
+    };
+    Ok(Candidate { seq: column::number(row, 3)?, dependant })
+}
+
+/// Builds that need the product of `build` and may run with it, the last published first.
+///
+/// Their requirements are not in an index: all who need the product are looked at in turn, within
+/// the deadline of a read, until the page is full.
+pub(super) fn page(
+    db: &Connection,
+    build: &Build,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Page<Dependant>, Error> {
+    let mut will_do = HashMap::new();
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut after = after.map_or(i64::MAX, signed);
+    while found.len() <= limit {
+        let some = candidates(db, build, after)?;
+        let Some(last) = some.last() else { break };
+        after = signed(last.seq);
+        found.extend(some.into_iter().filter(|one| {
+            let Dependant { requirement, platform, .. } = &one.dependant;
+            let fits = *will_do
+                .entry(requirement.clone())
+                .or_insert_with_key(|it: &Requirement| it.matches(&build.version));
+            fits && may_stand_together(platform, &build.platform)
+        }));
+    }
+    let next = lookup::cut(&mut found, limit).map(|last| last.seq.to_string());
+    Ok(Page { items: found.into_iter().map(|one| one.dependant).collect(), next })
+}
+
+fn may_stand_together(one: &Platform, two: &Platform) -> bool {
+    one.fits(two) || two.fits(one)
+}
+
+/// Served by the primary key, read backwards.
+fn candidates(db: &Connection, build: &Build, after: i64) -> Result<Vec<Candidate>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT products.name, major || '.' || minor || '.' || patch || '-' || builds.build, \
+         platform, seq, requirement, built_against, built_archive, (SELECT said FROM statements \
+         WHERE subject = digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
+         FROM dependants JOIN builds ON seq = dependants.build \
+         JOIN products ON products.id = builds.product \
+         WHERE dependants.product = ?1 AND dependants.build < ?2 \
+         ORDER BY dependants.build DESC LIMIT ?3",
+    )?;
+    let rows = statement
+        .query_map(params![build.product.as_str(), after, signed(AT_ONCE as u64)], |row| {
+            candidate(row, build)
+        })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

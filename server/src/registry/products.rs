@@ -1,0 +1,86 @@
+//! Products: found by all that is known of them, declared by admins, approved before they are there.
+
+use larder_schema::api::{Page, ProductAnswer, ProductSummary};
+use larder_schema::{ProductDocument, ProductName};
+
+use super::Registry;
+use super::lookup::LookupError;
+use super::publish::{PublishError, to_the_end};
+use crate::access::{Caller, Permission};
+use crate::config::Twins;
+
+impl Registry {
+    /// Products by name: all, or those that a text finds.
+    pub async fn products(
+        &self,
+        caller: &Caller,
+        query: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, LookupError> {
+        caller.demand_reader()?;
+        let mut page = self.inner.catalog.products(query, cursor, limit).await?;
+        page.items.retain(|product| caller.may(Permission::Read(&product.name)));
+        Ok(page)
+    }
+
+    /// Names that somebody wanted to publish under, and that no admin has approved.
+    pub async fn pending_products(
+        &self,
+        caller: &Caller,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ProductSummary>, LookupError> {
+        caller.demand_reader()?;
+        let mut page = self.inner.catalog.pending_products(cursor, limit).await?;
+        page.items.retain(|product| caller.may(Permission::Read(&product.name)));
+        Ok(page)
+    }
+
+    /// One product, and what is declared of it.
+    pub async fn product(
+        &self,
+        caller: &Caller,
+        name: &ProductName,
+    ) -> Result<ProductAnswer, LookupError> {
+        caller.demand(Permission::Read(name))?;
+        let found = self.inner.catalog.product(name).await?;
+        found.ok_or_else(|| LookupError::NoProduct { name: name.clone() })
+    }
+
+    /// Declares a product, whole; one that is not there is there since, and approved.
+    pub async fn declare(
+        &self,
+        caller: &Caller,
+        name: &ProductName,
+        document: ProductDocument,
+    ) -> Result<ProductAnswer, PublishError> {
+        caller.demand(Permission::Admin)?;
+        if document.name != *name {
+            let (name, other) = (name.clone(), document.name);
+            return Err(PublishError::OtherName { name, other });
+        }
+        if let Some(fault) = document.fault() {
+            return Err(PublishError::Product { name: name.clone(), fault: Box::new(fault) });
+        }
+        let twins = self.inner.config.publish.twins == Twins::Allow;
+        let (registry, act, name) = (self.clone(), self.act(caller), name.clone());
+        to_the_end(async move {
+            registry.inner.catalog.declare(&document, twins, &act).await??;
+            registry.flush_journal().await?;
+            let found = registry.inner.catalog.product(&name).await?;
+            Ok(found.expect("a product that is declared is there"))
+        })
+        .await
+    }
+
+    /// Notes who would be published, if an admin approved it.
+    pub(super) async fn note_pending(
+        &self,
+        caller: &Caller,
+        products: &[ProductName],
+    ) -> Result<(), PublishError> {
+        let most = self.inner.config.limits.pending_products;
+        Ok(self.inner.catalog.note_pending(products, most, &self.act(caller)).await?)
+    }
+}
