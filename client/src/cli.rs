@@ -92,6 +92,10 @@ pub enum Command {
     Show(commands::show::ShowArgs),
     /// Say which builds meet requirements, or why none do
     Resolve(commands::resolve::ResolveArgs),
+    /// Say why a product is in an environment or a lock
+    Why(commands::why::WhyArgs),
+    /// Show an environment or a lock as a tree of who needs whom
+    Tree(commands::why::TreeArgs),
     /// Write down exactly what an install would install
     Lock(commands::lock::LockArgs),
     /// Search for products

@@ -95,10 +95,10 @@ impl Installer<'_> {
                 return self.done(plan, number, moved, wished);
             }
             moved += self.obtain(&plan).await?;
-            match self.switch(&request, &plan, before.leads)? {
-                Switched::To(number) => return self.done(plan, number, moved, wished),
-                Switched::Overtaken(found) => before = found,
+            if let Some(number) = self.switch(&request, &plan, before.leads)? {
+                return self.done(plan, number, moved, wished);
             }
+            before = self.look(Environment::look(&request.prefix)?.as_ref())?;
         }
         Err(Error::Busy { path: request.prefix })
     }
@@ -176,14 +176,14 @@ impl Installer<'_> {
         Ok(moved)
     }
 
-    /// Makes the generation and makes it live, unless somebody else was quicker.
-    fn switch(&self, request: &Request, plan: &Plan, before: Leads) -> Result<Switched, Error> {
+    /// Makes the generation and makes it live; `None` when somebody else was quicker.
+    fn switch(&self, request: &Request, plan: &Plan, before: Leads) -> Result<Option<u64>, Error> {
         let environment = Environment::create(&request.prefix)?;
         let right = environment.change(|| {
             self.progress.note("waiting for another larder that changes this environment");
         })?;
         if environment.leads() != before {
-            return Ok(Switched::Overtaken(self.look(Some(&environment))?));
+            return Ok(None);
         }
         let deed = request.deed.clone();
         let made = Made { deed: deed.clone(), store: Some(self.store.root().to_owned()) };
@@ -195,7 +195,7 @@ impl Installer<'_> {
         sync(environment.root())?;
         let changes = plan::in_few_words(&plan.changes);
         environment.switch(&right, &generation, deed, changes)?;
-        Ok(Switched::To(generation.number))
+        Ok(Some(generation.number))
     }
 
     fn done(
@@ -231,11 +231,6 @@ fn products(lock: &Lock) -> Vec<String> {
     let records = products
         .filter_map(|product| lock.records.iter().find(|record| record.product == *product));
     records.map(|record| format!("{}@{}", record.product, record.name())).collect()
-}
-
-enum Switched {
-    To(u64),
-    Overtaken(Before),
 }
 
 /// What is there before an install.

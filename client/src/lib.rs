@@ -13,6 +13,7 @@ pub mod environment;
 pub mod error;
 pub mod examples;
 pub mod find;
+pub mod graph;
 pub mod host;
 pub mod identify;
 pub mod import;

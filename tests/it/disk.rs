@@ -10,11 +10,11 @@ use larder_tests::{Parcel, TestRegistry, build};
 const MIB: usize = 1 << 20;
 
 /// A file system of its own in memory, as long as this lives.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
     /// None where this user may not mount.
-    fn mount(folder: &Path) -> Option<Self> {
+    pub(crate) fn mount(folder: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=24m", "larder-test"]).arg(folder);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
@@ -28,7 +28,7 @@ impl Drop for SmallDisk {
     }
 }
 
-fn of_size(product: &str, bytes: usize) -> Parcel {
+pub(crate) fn of_size(product: &str, bytes: usize) -> Parcel {
     let file = Noise::of(bytes as u64).bytes(bytes);
     build(product, "1.0.0-b1").format(ArchiveFormat::Tar).file("data", &file).pack()
 }

@@ -69,7 +69,7 @@ fn import(larder: &Larder, proxy: &Proxy, wheels: &[PathBuf], week: &str) -> Sen
 }
 
 /// The Python that the wheels are for, in front of the `PATH`: it has none of them itself.
-fn with_python(command: &mut Command) -> &mut Command {
+pub(crate) fn with_python(command: &mut Command) -> &mut Command {
     let python = test_data("venv/bin").unwrap();
     let path = std::env::var("PATH").unwrap();
     command.env("PATH", format!("{}:{path}", python.display()))

@@ -30,6 +30,7 @@ pub mod table;
 pub mod tag;
 pub mod update;
 pub mod verify;
+pub mod why;
 pub mod withdraw;
 
 pub use session::Session;
@@ -67,6 +68,8 @@ async fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> 
         Command::Show(args) => show::run(args, session).await,
         Command::Resolve(args) => resolve::run(args, session).await,
         Command::Lock(args) => lock::run(args, session).await,
+        Command::Why(args) => why::why(args, session),
+        Command::Tree(args) => why::tree(args, session),
         Command::Search(args) => search::run(args, session).await,
         Command::Dist(args) => dist::run(args, session).await,
         Command::Tag(args) => tag::run(args, session).await,

@@ -9,7 +9,7 @@ use super::install::PurposeArgs;
 use super::list::table;
 use crate::error::{Exit, Failure};
 use crate::resolve::{self, host_of};
-use crate::target::{Asked, ParseTargetError, Requested, Target, Which};
+use crate::target::{Asked, ParseTargetError, Target, Which};
 
 /// Arguments of `larder resolve`.
 #[derive(Args, Debug)]
@@ -96,14 +96,14 @@ fn wrong(error: ParseTargetError) -> Failure {
     Failure::new(Exit::Usage, error)
 }
 
+/// A product, whether or not that is said.
 fn wanted(text: &str) -> Result<Wanted, Failure> {
-    match text.parse().map_err(wrong)? {
-        Requested::Known(Asked::Product(wanted)) => Ok(wanted),
-        Requested::Either(product) => Ok(Wanted { product, requirement: None, build: None }),
-        Requested::Known(Asked::Distribution(target)) => Err(Failure::usage(format!(
-            "`{target}` is no requirement: write `{0}@^1.2` or `{0}@=1.2.3`",
-            target.name
-        ))),
+    let product = text.strip_prefix("pkg:").unwrap_or(text);
+    match format!("pkg:{product}").parse().map_err(wrong)? {
+        Asked::Product(wanted) => Ok(wanted),
+        Asked::Distribution(target) => {
+            Err(Failure::usage(format!("`{target}` is no requirement of a product")))
+        }
     }
 }
 
