@@ -146,6 +146,8 @@ const OF_COMMANDS: &[(&str, &[Example])] = &[
         ],
     ),
     ("lock", &[("larder lock 'afw@^17.0' -o lock.json", "then: larder install --lock lock.json")]),
+    ("why", &[("larder why log --prefix env", "who needs it?")]),
+    ("tree", &[("larder tree --prefix env", "who needs what?")]),
     (
         "dist list",
         &[("larder dist list", ""), ("larder dist list lsst_distrib", "all its versions")],
