@@ -207,7 +207,6 @@ impl Environment {
     ) -> Result<(), Error> {
         let (folder, made) = (&generation.folder, generation.made());
         let made = made.ok_or_else(|| Error::Unmade { path: folder.clone() })?;
-        fs::remove_file(folder).map_err(disk("remove", folder))?;
         self.write(folder, &generation.lock, &made, tree)
     }
 
@@ -223,8 +222,12 @@ impl Environment {
             fs::remove_dir_all(&staging).map_err(disk("remove", &staging))?;
         }
         let written = generation::write(&staging, lock, made, tree);
-        let moved =
-            written.and_then(|()| fs::rename(&staging, folder).map_err(disk("make", folder)));
+        let moved = written.and_then(|()| {
+            if folder.is_symlink() {
+                fs::remove_file(folder).map_err(disk("remove", folder))?;
+            }
+            fs::rename(&staging, folder).map_err(disk("make", folder))
+        });
         if moved.is_err() {
             drop(fs::remove_dir_all(&staging));
         }

@@ -16,12 +16,11 @@ use crate::durable::sync_all_of;
 use crate::environment::{self, Deed, Environment, Generation, Leads, Made};
 use crate::find::{Finder, Wished};
 use crate::host::Host;
-use crate::lock::{Lock, LockedDistribution};
+use crate::lock::Lock;
 use crate::plan::{self, Change, Plan, Step};
 use crate::progress::Progress;
 use crate::remote::Remote;
 use crate::store::Store;
-use crate::target::Asked;
 use crate::wish::{Given, Wish};
 
 /// An install that was asked for.
@@ -213,24 +212,13 @@ impl Installer<'_> {
             reused_bytes: if plan.unchanged { whole() } else { moved.reused_bytes },
             written_bytes: moved.written_bytes,
             unchanged: plan.unchanged,
-            distributions: plan.lock.distributions.iter().map(LockedDistribution::name).collect(),
-            products: products(&plan.lock),
+            distributions: plan.lock.distribution_names(),
+            products: plan.lock.product_names(),
             changes: plan.changes,
             warnings: wished.warnings,
             notes: wished.notes,
         })
     }
-}
-
-/// The builds of the products that were asked for.
-fn products(lock: &Lock) -> Vec<String> {
-    let products = lock.targets.iter().filter_map(|asked| match asked {
-        Asked::Product(wanted) => Some(&wanted.product),
-        Asked::Distribution(_) => None,
-    });
-    let records = products
-        .filter_map(|product| lock.records.iter().find(|record| record.product == *product));
-    records.map(|record| format!("{}@{}", record.product, record.name())).collect()
 }
 
 /// What is there before an install.

@@ -214,6 +214,27 @@ impl Lock {
         }
     }
 
+    /// What was asked for, as it became: `name@version` of each distribution.
+    pub fn distribution_names(&self) -> Vec<String> {
+        self.distributions.iter().map(LockedDistribution::name).collect()
+    }
+
+    /// The products that were asked for, as they became: `name@build`.
+    pub fn product_names(&self) -> Vec<String> {
+        let products = self.targets.iter().filter_map(|asked| match asked {
+            Asked::Product(wanted) => Some(&wanted.product),
+            Asked::Distribution(_) => None,
+        });
+        let records = products
+            .filter_map(|product| self.records.iter().find(|record| record.product == *product));
+        records.map(|record| format!("{}@{}", record.product, record.name())).collect()
+    }
+
+    /// All that was asked for, as it became.
+    pub fn names(&self) -> Vec<String> {
+        [self.distribution_names(), self.product_names()].concat()
+    }
+
     /// What the environment is, in one digest: its distribution's, or that of all its builds.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         match &self.distributions[..] {

@@ -3,9 +3,11 @@
 mod names;
 mod withdrawn;
 
-use larder_schema::api::{DistributionAnswer, DistributionName, DistributionSummary, paths};
+use larder_schema::api::{
+    BuildAnswer, DistributionAnswer, DistributionName, DistributionSummary, paths,
+};
 use larder_schema::{
-    Build, Digest, Distribution, DistributionVersion, Label, Platform, ProductName,
+    Build, BuildKey, Digest, Distribution, DistributionVersion, Label, Platform, ProductName,
 };
 pub use names::either;
 pub use withdrawn::withdrawn;
@@ -117,6 +119,19 @@ pub async fn distribution(
     let found = checked(target, answer)?;
     remote.hear(&said(&found))?;
     Ok(found)
+}
+
+/// The digest of a build's record, as the server has it.
+pub async fn digest_of(remote: &Remote, key: &BuildKey) -> Result<Digest, Error> {
+    let digest = answer_of(remote, key).await?.digest;
+    let said = SaidOf { key: key.clone(), digest };
+    remote.hear(&Said { builds: vec![said], ..Said::default() })?;
+    Ok(digest)
+}
+
+async fn answer_of(remote: &Remote, key: &BuildKey) -> Result<BuildAnswer, remote::Error> {
+    let platform = key.platform.to_string();
+    remote.get(&paths::build(&key.product, &key.build), &[("platform", &platform)]).await
 }
 
 /// What a distribution that was found says for good.

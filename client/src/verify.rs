@@ -116,11 +116,11 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The server has another document under that digest: one of the two lies.
-    #[error("the server says otherwise about `{distribution}`")]
+    /// The server has another document under that name or digest: one of the two lies.
+    #[error("the server says otherwise about `{what}`")]
     Otherwise {
-        /// The distribution.
-        distribution: String,
+        /// The distribution or the build.
+        what: String,
     },
     /// The launchers cannot be told.
     #[error(transparent)]
@@ -175,8 +175,13 @@ pub async fn check_with(remote: &Remote, generation: &Generation) -> Result<(), 
         let target = Target { name: document.name.clone(), which: Which::Exactly(*digest) };
         let found = lookup::distribution(remote, &target, &document.platform).await?;
         if found.distribution.document.in_order() != document.in_order() {
-            let name = format!("{}@{}", document.name, document.version);
-            return Err(Error::Otherwise { distribution: name });
+            return Err(Error::Otherwise { what: locked.name() });
+        }
+    }
+    for build in &generation.lock.builds {
+        let key = build.key();
+        if build.record != Some(lookup::digest_of(remote, &key).await?) {
+            return Err(Error::Otherwise { what: key.to_string() });
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Products with their closures: installed by requirement, locked, updated, removed and explained.
 
 use larder_tests::redact::redacted;
-use larder_tests::{Larder, Parcel, TestRegistry, build, distribution};
+use larder_tests::{Larder, Parcel, Ran, TestRegistry, build, distribution};
 use serde_json::{Value, json};
 
 /// A server with a small world: `afw` needs `log`, `log` needs `base`; `plot` needs `base` alone.
@@ -219,6 +219,25 @@ async fn test_builds_and_contexts_are_kept_once_they_were_said() {
 }
 
 #[tokio::test]
+async fn a_build_of_no_distribution_is_compared_with_what_the_server_has() {
+    let world = World::new().await;
+    world.larder.ok(["install", "base", "--prefix", "env"]);
+    let other = TestRegistry::start().await;
+    other.publish(build("base", "1.0.0-b1").file("b", b"another")).await;
+    let there = |origin: &str| {
+        let mut command = world.larder.command(["verify", "--full", "--prefix", "env"]);
+        Ran::of(command.env("LARDER_SERVER", origin).output().unwrap())
+    };
+
+    let same = there(world.registry.origin());
+    let differs = there(other.origin());
+
+    same.expect(0);
+    let told = differs.expect(3).stderr;
+    assert!(told.contains("says otherwise about `base@1.0.0-b1"), "{told}");
+}
+
+#[tokio::test]
 async fn a_withdrawn_build_in_an_exact_lock_installs_and_warns() {
     let world = World::new().await;
     world.larder.ok(["lock", "afw", "-o", "lock.json"]);
@@ -228,9 +247,12 @@ async fn a_withdrawn_build_in_an_exact_lock_installs_and_warns() {
 
     let installed = world.larder.ok(["install", "--lock", "lock.json", "--prefix", "env"]);
     let refused = world.larder.run(["lock", "afw", "-o", "other.json"]).expect(3);
+    let updated = world.larder.run(["update", "--prefix", "env"]).expect(3);
+    world.larder.ok(["verify", "--full", "--prefix", "env"]);
 
     assert!(installed.stderr.contains("was withdrawn: it crashes"), "{}", installed.all());
     assert_eq!(world.list().len(), 3);
     assert!(refused.stderr.contains("base"), "{}", refused.all());
+    assert!(updated.stderr.contains("base"), "{}", updated.all());
     assert!(!world.larder.path("other.json").exists());
 }

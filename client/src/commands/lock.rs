@@ -10,7 +10,7 @@ use super::Session;
 use super::install::{PurposeArgs, requested};
 use crate::error::{Exit, Failure};
 use crate::find::Finder;
-use crate::lock::{Lock, LockedDistribution};
+use crate::lock::Lock;
 use crate::wish::Wish;
 
 /// Arguments of `larder lock`.
@@ -35,6 +35,7 @@ struct Locked {
     file: PathBuf,
     digest: larder_schema::Digest,
     distributions: Vec<String>,
+    products: Vec<String>,
     packages: usize,
     warnings: Vec<String>,
 }
@@ -60,7 +61,8 @@ pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
     write(&args.output, &found.lock)?;
     let locked = Locked {
         digest: found.lock.digest().map_err(Failure::failed)?,
-        distributions: found.lock.distributions.iter().map(LockedDistribution::name).collect(),
+        distributions: found.lock.distribution_names(),
+        products: found.lock.product_names(),
         packages: found.lock.records.len(),
         warnings: found.warnings,
         file: args.output,

@@ -99,15 +99,13 @@ fn describe(report: &Report, generation: &Generation) -> String {
         text.push_str(&format!("Mended: {}\n", count(report.repaired.len())));
     }
     if report.ok {
-        let names: Vec<String> = generation
-            .lock
-            .distributions
-            .iter()
-            .map(|one| format!("{}@{}", one.document.name, one.document.version))
-            .collect();
+        let name = match generation.lock.targets.is_empty() {
+            true => "the environment".to_owned(),
+            false => generation.lock.names().join(", "),
+        };
         text.push_str(&format!(
             "{} is as it was installed: {} files, {}\n",
-            names.join(", "),
+            name,
             report.files,
             indicatif::HumanBytes(report.bytes)
         ));

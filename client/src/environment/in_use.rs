@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::{Changing, Environment, Error, Generation, disk};
+use super::{Changing, Environment, Error, Generation, Leads, disk};
 use crate::kernel_lock::{Held, Mode};
 
 /// The file in a generation that is locked by who runs in it.
@@ -46,8 +46,8 @@ impl Environment {
         loop {
             let generation = self.current()?;
             let held = generation.hold();
-            // It may have been dropped between the two looks, but only if it was current no more.
-            if held.is_some() || generation.folder.is_dir() {
+            // Who drops it locks it too, but only when it is current no more.
+            if held.is_some() || self.leads() == Leads::To(generation.number) {
                 return Ok((generation, held));
             }
         }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use larder_schema::api::{
-    BuildAnswer, IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, Withdrawal, paths,
-};
+use larder_schema::api::{IdentifyAnswer, IdentifyRequest, MAX_IDENTIFY, Withdrawal, paths};
 use larder_schema::{Build, BuildKey, Checksum};
 
+use super::answer_of;
 use crate::remote::{self, Remote};
 
 /// Which of `records` were withdrawn, and why.
@@ -27,18 +26,11 @@ pub async fn withdrawn(
             let (product, build, platform) = (holder.product, holder.build, holder.platform);
             let key = BuildKey { product, build, platform };
             if records.iter().any(|record| record.key() == key)
-                && let Some(reason) = reason(remote, &key).await?
+                && let Some(reason) = answer_of(remote, &key).await?.about.withdrawn
             {
                 withdrawn.insert(key, reason);
             }
         }
     }
     Ok(withdrawn)
-}
-
-async fn reason(remote: &Remote, key: &BuildKey) -> Result<Option<Withdrawal>, remote::Error> {
-    let platform = key.platform.to_string();
-    let path = paths::build(&key.product, &key.build);
-    let answer: BuildAnswer = remote.get(&path, &[("platform", &platform)]).await?;
-    Ok(answer.about.withdrawn)
 }
