@@ -101,8 +101,8 @@ fn lock(server: &str, hostile: &Hostile) -> Value {
     }))
     .unwrap();
     json!({
-        "format": 1, "server": server, "targets": ["stack@1.0.0"], "platform": "linux-x86_64",
-        "distributions": [{"digest": document.digest().unwrap(), "document": document}],
+        "format": 1, "server": server, "targets": [], "platform": "linux-x86_64",
+        "distributions": [{"digest": document.digest().unwrap(), "document": document}], "builds": [],
         "records": [record],
     })
 }

@@ -1,7 +1,7 @@
 //! What is said later about a digest: it is kept for good, and told wherever the build is told of.
 
 use larder_tests::redact::redacted;
-use larder_tests::{Larder, TestRegistry, build, distribution};
+use larder_tests::{Larder, Ran, TestRegistry, build, distribution};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -135,4 +135,38 @@ async fn a_statement_that_is_sent_twice_is_said_once() {
     assert_eq!((first.status, again.status), (201, 200));
     assert_eq!(first.json::<Value>(), again.json::<Value>());
     assert!(registry.check().await.ok, "the journal has it");
+}
+
+#[tokio::test]
+async fn who_has_a_withdrawn_build_hears_of_it_from_list_and_verify() {
+    let registry = TestRegistry::start().await;
+    let afw = registry.publish(build("afw", "1.0.0-b1").file("a", b"a")).await;
+    let apps =
+        registry.publish(build("apps", "1.0.0-b1").needs("afw", "*").without_archive()).await;
+    registry.distribute(&distribution("stack", "1.0.0").of([&afw, &apps])).await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    larder.ok(["install", "stack@1.0.0", "--prefix", "env"]);
+    let before = larder.ok(["list", "--prefix", "env"]);
+    assert!(!before.stdout.contains("WITHDRAWN"), "{}", before.all());
+    for build in ["afw@1.0.0-b1", "apps@1.0.0-b1"] {
+        larder.ok(["withdraw", build, "--reason", "it crashes"]);
+    }
+
+    let listed = larder.ok(["list", "--prefix", "env"]);
+    let verified = larder.ok(["verify", "--prefix", "env"]);
+    let items: Value = larder.ok(["list", "--prefix", "env", "--json"]).json();
+    let report: Value = larder.ok(["verify", "--prefix", "env", "--json"]).json();
+
+    for told in [listed, verified] {
+        for build in ["afw", "apps"] {
+            let line = format!("WITHDRAWN  {build}@1.0.0-b1 for linux-x86_64: it crashes");
+            assert!(told.stdout.contains(&line), "{}", told.all());
+        }
+    }
+    assert_eq!(items["items"][0]["withdrawn"]["reason"], "it crashes");
+    assert_eq!((&report["ok"], report["withdrawn"].as_array().unwrap().len()), (&json!(true), 2));
+    let mut offline = larder.command(["list", "--prefix", "env"]);
+    let offline = offline.env("LARDER_SERVER", "http://127.0.0.1:1").output().unwrap();
+    let offline = Ran::of(offline).expect(0);
+    assert!(offline.stdout.contains("afw") && offline.stderr.is_empty(), "{}", offline.all());
 }

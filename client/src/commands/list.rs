@@ -2,10 +2,11 @@
 
 use clap::Args;
 use larder_schema::Listed;
-use larder_schema::api::Page;
+use larder_schema::api::{Page, Withdrawal};
+use serde::Serialize;
 
-use super::Session;
 use super::table::Table;
+use super::{Session, withdrawn};
 use crate::cli::Prefix;
 use crate::environment::Environment;
 use crate::error::{Exit, Failure};
@@ -19,16 +20,31 @@ pub struct ListArgs {
 }
 
 /// Runs `larder list`.
-pub fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
+pub async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
     let generation = environment.current()?;
     session.keep_trees_of(&environment, &generation);
     let items: Result<Vec<Listed>, _> = generation.lock.records.iter().map(Listed::of).collect();
     let mut items = items.map_err(Failure::failed)?;
     items.sort_by(|one, two| one.product.cmp(&two.product));
-    let page = Page { items, next: None };
-    session.output.answer(&page, || table(&page.items).render())?;
+    let withdrawn = withdrawn::since(session, &generation.lock).await;
+    let text = format!("{}{}", table(&items).render(), withdrawn::lines(&withdrawn));
+    let why = |listed: &Listed| {
+        let found = withdrawn.iter().find(|one| one.key == listed.key());
+        found.map(|one| one.why())
+    };
+    let items = items.into_iter().map(|listed| Item { withdrawn: why(&listed), listed }).collect();
+    session.output.answer(&Page { items, next: None }, || text)?;
     Ok(Exit::Done)
+}
+
+/// A build, and why it was withdrawn if it was.
+#[derive(Serialize)]
+struct Item {
+    #[serde(flatten)]
+    listed: Listed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn: Option<Withdrawal>,
 }
 
 /// Builds, one a line.

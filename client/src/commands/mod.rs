@@ -32,6 +32,7 @@ pub mod update;
 pub mod verify;
 pub mod why;
 pub mod withdraw;
+mod withdrawn;
 
 pub use session::Session;
 
@@ -56,7 +57,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> 
         Command::Install(args) => install::run(args, session).await,
         Command::Update(args) => update::run(args, session).await,
         Command::Remove(args) => remove::run(args, session).await,
-        Command::List(args) => list::run(args, session),
+        Command::List(args) => list::run(args, session).await,
         Command::Status(args) => status::run(args, session),
         Command::History(args) => history::run(args, session),
         Command::Rollback(args) => rollback::run(args, session).await,

@@ -2,9 +2,11 @@
 
 use clap::Args;
 use larder_schema::Digest;
+use larder_schema::api::Withdrawn;
+use serde::Serialize;
 
-use super::Session;
 use super::table::Table;
+use super::{Session, withdrawn};
 use crate::cli::Prefix;
 use crate::environment::{self, Environment, Generation};
 use crate::error::{Exit, Failure};
@@ -53,7 +55,9 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         let deed = session.deed("verify --repair".to_owned(), None);
         report = verify::repair(&environment, &generation, &obtainer, report, deed).await?;
     }
-    session.output.answer(&report, || describe(&report, &generation))?;
+    let withdrawn = withdrawn::since(session, &generation.lock).await;
+    let text = || describe(&report, &generation) + &withdrawn::lines(&withdrawn);
+    session.output.answer(&Verified { report: &report, withdrawn: &withdrawn }, text)?;
     if report.ok {
         return Ok(Exit::Done);
     }
@@ -61,6 +65,15 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         session.progress.note("hint: `larder verify --repair` fetches again what is damaged");
     }
     Ok(Exit::No)
+}
+
+/// What was found, and what was withdrawn since.
+#[derive(Serialize)]
+struct Verified<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    withdrawn: &'a [Withdrawn],
 }
 
 /// The current generation; where `current` was led astray, the one that it will be led to.

@@ -10,7 +10,7 @@ use crate::remote::{self, Remote};
 
 /// Which of `records` were withdrawn, and why.
 ///
-/// One question for all of them: most of what is asked about never was withdrawn.
+/// One question for all that have an archive: most of what is asked about never was withdrawn.
 pub async fn withdrawn(
     remote: &Remote,
     records: &[Build],
@@ -19,6 +19,12 @@ pub async fn withdrawn(
     let checksums: Vec<Checksum> =
         archives.map(|archive| Checksum::Sha256(archive.sha256)).collect();
     let mut withdrawn = BTreeMap::new();
+    // A metapackage has no archive to be found by.
+    for record in records.iter().filter(|record| record.archive.is_none()) {
+        if let Some(reason) = answer_of(remote, &record.key()).await?.about.withdrawn {
+            withdrawn.insert(record.key(), reason);
+        }
+    }
     for checksums in checksums.chunks(MAX_IDENTIFY) {
         let request = IdentifyRequest { checksums: checksums.to_vec() };
         let answer: IdentifyAnswer = remote.post(&paths::identify(), &request).await?;

@@ -76,6 +76,13 @@ impl Withdrawal {
     }
 }
 
+impl Withdrawn {
+    /// Why, without saying which build.
+    pub fn why(&self) -> Withdrawal {
+        Withdrawal { reason: self.reason.clone(), replaced_by: self.replaced_by.clone() }
+    }
+}
+
 impl std::fmt::Display for Withdrawn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { key, reason, replaced_by } = self;
