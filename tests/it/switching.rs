@@ -286,3 +286,29 @@ async fn a_clean_up_killed_at_any_moment_leaves_whole_trees_or_none() {
     }
     again();
 }
+
+#[tokio::test]
+async fn a_current_that_was_taken_away_is_led_back_and_nothing_is_lost() {
+    let mut noise = Noise::new();
+    let weekly = Weekly::start().await;
+    weekly.publish(1, &mut noise).await;
+    weekly.registry.publish(build("tool", "1.0.0-b1").file("a", b"a")).await;
+    let larder = &weekly.larder;
+    larder.ok(["install", "apps", "--prefix", "env"]);
+    let link = larder.path("env/current");
+
+    std::fs::remove_file(&link).unwrap();
+    let listed = larder.run(["list", "--prefix", "env"]);
+    let verified = larder.run(["verify", "--prefix", "env"]);
+    larder.ok(["verify", "--repair", "--prefix", "env"]);
+    assert_eq!((listed.code, verified.code), (Some(1), Some(3)), "{}", listed.all());
+    larder.ok(["verify", "--prefix", "env"]);
+
+    std::fs::remove_file(&link).unwrap();
+    larder.ok(["install", "tool@^1", "--prefix", "env"]);
+    let listed = larder.ok(["list", "--prefix", "env"]).stdout;
+    for product in ["p0", "p1", "p2", "tool"] {
+        assert!(listed.contains(product), "{listed}");
+    }
+    larder.ok(["verify", "--prefix", "env"]);
+}
