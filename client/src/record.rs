@@ -79,12 +79,14 @@ pub enum Error {
         two_value: String,
     },
     /// Nobody says what every record has.
-    #[error("nothing says {} of `{file}`", listed(.fields))]
+    #[error("nothing says {} of `{file}`{}", listed(.fields), because(.name.as_deref()))]
     Missing {
         /// The archive.
         file: String,
         /// The fields.
         fields: Vec<&'static str>,
+        /// Why its name does not, though it looks like one that does.
+        name: Option<String>,
     },
     /// A field is not what it should be.
     #[error("the record of `{file}` is refused")]
@@ -118,6 +120,9 @@ impl Error {
                 "put a record beside it (`FILE.json`), give `--product --version --build \
                  --platform`, or call the file PRODUCT-VERSION-bID-PLATFORM.tar.zst",
             ),
+            Self::Malformed { source, .. } if source.to_string().contains("struct Dependency") => {
+                Some("a dependency is written `{ product = \"log\", requirement = \"^17.0\" }`")
+            }
             Self::Unreadable { .. }
             | Self::NotJson { .. }
             | Self::NotToml { .. }
@@ -188,6 +193,10 @@ fn to_json(value: toml::Value) -> Value {
     }
 }
 
+fn because(why: Option<&str>) -> String {
+    why.map(|why| format!("; its name would, but {why}")).unwrap_or_default()
+}
+
 /// The record that `parts` make together; of the archive with `bytes`, or of none.
 pub fn put_together(parts: &[Part], file: &str, bytes: Option<&Bytes>) -> Result<Build, Error> {
     let mut whole = Whole::default();
@@ -202,7 +211,9 @@ pub fn put_together(parts: &[Part], file: &str, bytes: Option<&Bytes>) -> Result
         .filter(|field| !whole.has(field))
         .collect();
     if !missing.is_empty() {
-        return Err(Error::Missing { file: file.to_owned(), fields: missing });
+        let base = Path::new(file).file_name().and_then(std::ffi::OsStr::to_str);
+        let name = base.and_then(name::fault);
+        return Err(Error::Missing { file: file.to_owned(), fields: missing, name });
     }
     let build: Build = serde_json::from_value(Value::Object(whole.to_fields()))
         .map_err(|source| Error::Malformed { file: file.to_owned(), source })?;

@@ -52,14 +52,19 @@ pub async fn run(args: PackArgs, session: &Session) -> Result<Exit, Failure> {
 
 fn failure(error: pack::Error) -> Failure {
     let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
-    let lacks = matches!(&error, pack::Error::Record(record::Error::Missing { .. }));
-    let failure = Failure::new(exit, error);
-    if lacks {
-        failure.hint(
+    let hint = if let pack::Error::Record(record::Error::Missing { .. }) = &error {
+        Some(
             "say it in `larder.toml` in the folder, or call the archive \
              PRODUCT-VERSION-bID-PLATFORM.tar.zst",
         )
+    } else if let pack::Error::Record(error) = &error {
+        error.hint()
     } else {
-        failure
+        None
+    };
+    let failure = Failure::new(exit, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }

@@ -110,6 +110,9 @@ fn describe(report: &Report, generation: &Generation) -> String {
     if !report.repaired.is_empty() {
         text.push_str(&table(&report.repaired).render());
         text.push_str(&format!("Mended: {}\n", count(report.repaired.len())));
+        if report.repaired.iter().any(|damage| damage.path == "current") {
+            text.push_str(&format!("`current` leads to generation {}\n", generation.number));
+        }
     }
     if report.ok {
         let name = match generation.lock.targets.is_empty() {

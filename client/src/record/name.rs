@@ -3,7 +3,7 @@
 //! Read from the right, since a product's name may have dashes in it.
 
 use larder_schema::record::ARCHIVE_ENDINGS;
-use larder_schema::{ArchiveName, BuildKey, BuildName};
+use larder_schema::{ArchiveName, BuildId, BuildKey, BuildName, Platform, Version};
 
 /// The build that `name` says, if it says one and only one.
 pub fn key(name: &ArchiveName) -> Option<BuildKey> {
@@ -29,6 +29,24 @@ fn read(parts: &[&str], length: usize) -> Option<BuildKey> {
     })
 }
 
+/// Why `name`, which looks like one that says a build, says none.
+pub(super) fn fault(name: &str) -> Option<String> {
+    let stem = ARCHIVE_ENDINGS
+        .iter()
+        .filter_map(|ending| name.strip_suffix(ending))
+        .min_by_key(|stem| stem.len())?;
+    let parts: Vec<&str> = stem.split('-').collect();
+    (1..=3).find_map(|length| {
+        let (rest, platform) = parts.split_at(parts.len().checked_sub(length)?);
+        let [_, .., version, build] = rest else { return None };
+        platform.join("-").parse::<Platform>().ok()?;
+        let is_number = version.starts_with(|first: char| first.is_ascii_digit());
+        let version = version.parse::<Version>().err().filter(|_| is_number);
+        let build = build.parse::<BuildId>().err();
+        version.map(|error| error.to_string()).or_else(|| build.map(|error| error.to_string()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +65,17 @@ mod tests {
         ];
         for (name, expected) in table {
             assert_eq!(read(name).as_deref(), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nearly_says_a_build_is_told_what_is_wrong() {
+        let version = fault("x-1.0-b1-any.tar.zst").unwrap();
+        assert!(version.contains("`1.0`"), "{version}");
+        let build = fault("x-1.0.0-007-linux-x86_64.tar").unwrap();
+        assert!(build.contains("`007`"), "{build}");
+        for name in ["afw.tar", "some-file-of-mine.zip", "afw-17.0.1-b8466-any.tar"] {
+            assert_eq!(fault(name), None, "{name}");
         }
     }
 
