@@ -1,7 +1,8 @@
-//! Makes durable what was written: all of a file system at once, or one folder.
+//! Makes durable what was written: all of a file system at once, one folder, or one file as a whole.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Syncs the file system that `folder` is on.
@@ -30,4 +31,16 @@ pub fn sync_all_of(folder: &Path) -> io::Result<()> {
 /// Syncs the names in `folder`.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Writes a file of this mode, whole and durable or not at all; one of that name is replaced.
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let permissions = Permissions::from_mode(mode);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
 }

@@ -5,7 +5,7 @@ use larder_schema::{Build, ResolveRequest};
 
 use crate::combine::{self, Conflict, Parts};
 use crate::lock::{Lock, LockedDistribution, Purpose, listed};
-use crate::lookup::{self, Found};
+use crate::lookup::{self, Found, WithdrawnDistribution};
 use crate::progress::Progress;
 use crate::remote::Remote;
 use crate::resolve::{self, host_of};
@@ -71,7 +71,7 @@ impl Finder<'_> {
                 let mut lock = Lock::clone(lock);
                 lock.purpose.context = given.context.or(lock.purpose.context);
                 combine::check_context(&lock)?;
-                let warnings = self.withdrawn(&lock.records).await;
+                let warnings = self.withdrawn(&lock).await;
                 Ok(Wished { warnings, ..quiet(lock) })
             }
             Wish::Remove(names) => {
@@ -141,13 +141,11 @@ impl Finder<'_> {
         Ok(Wished { lock: combine::combine(parts)?, warnings, notes: search.notes })
     }
 
-    /// What of `records` was withdrawn; without a server nobody knows.
-    async fn withdrawn(&self, records: &[Build]) -> Vec<String> {
+    /// What of `lock` was withdrawn; without a server nobody knows.
+    async fn withdrawn(&self, lock: &Lock) -> Vec<String> {
         let Some(remote) = self.remote else { return Vec::new() };
-        match lookup::withdrawn(remote, records).await {
-            Ok(withdrawn) => {
-                withdrawn.into_iter().map(|(key, why)| why.of(key).to_string()).collect()
-            }
+        match lookup::withdrawn(remote, lock).await {
+            Ok(since) => since.sentences(),
             Err(error) => {
                 self.progress.note(format!("{error}: nobody knows what was withdrawn"));
                 Vec::new()
@@ -186,7 +184,9 @@ fn request(
 }
 
 fn withdrawn_of(found: &Found) -> Vec<String> {
-    found.answer.about.withdrawn.iter().map(|one| one.to_string()).collect()
+    let builds = found.answer.about.withdrawn.iter().map(ToString::to_string);
+    let itself = WithdrawnDistribution::of(&found.answer);
+    itself.iter().map(ToString::to_string).chain(builds).collect()
 }
 
 fn records_of(installed: &Lock, kept: &[LockedDistribution]) -> Vec<Build> {

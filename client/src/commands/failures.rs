@@ -38,7 +38,7 @@ impl From<lookup::Error> for Failure {
             Error::NoPlatform { .. } => {
                 Self::new(Exit::No, error).hint("name one of them with `--platform`")
             }
-            Error::NoRelease { .. } => {
+            Error::NoRelease { .. } | Error::AllWithdrawn { .. } => {
                 Self::new(Exit::No, error).hint("name a version: `NAME@VERSION`")
             }
             Error::Memory(error) => error.into(),
@@ -56,7 +56,7 @@ impl From<memory::Error> for Failure {
                  know, `--accept-rollback` remembers what it says now",
             ),
             Error::Store(error) => error.into(),
-            Error::Malformed { .. } => Self::failed(error)
+            Error::Malformed { .. } | Error::TooLarge { .. } => Self::failed(error)
                 .hint("remove that file; what the server says next is then taken for the truth"),
         }
     }

@@ -1,6 +1,5 @@
 //! `larder lock`: writes down exactly what an install would install, and installs nothing.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,6 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::install::{PurposeArgs, requested};
+use crate::durable::write_whole;
 use crate::error::{Exit, Failure};
 use crate::find::Finder;
 use crate::lock::Lock;
@@ -79,19 +79,8 @@ pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Writes a lock, whole or not at all.
 fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
     let text = lock.to_json().map_err(Failure::failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let written = || -> std::io::Result<()> {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        let mut file = tempfile::Builder::new()
-            .permissions(mode)
-            .tempfile_in(folder.unwrap_or_else(|| Path::new(".")))?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().map_err(|source| Failure::failed(Unwritten { path: path.to_owned(), source }))
+    write_whole(path, text.as_bytes(), 0o644)
+        .map_err(|source| Failure::failed(Unwritten { path: path.to_owned(), source }))
 }

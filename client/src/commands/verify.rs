@@ -11,6 +11,7 @@ use crate::cli::Prefix;
 use crate::environment::{self, Environment, Generation};
 use crate::error::{Exit, Failure};
 use crate::install::Obtainer;
+use crate::lookup::WithdrawnDistribution;
 use crate::store::Store;
 use crate::verify::{self, Damage, Report};
 
@@ -57,7 +58,12 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     }
     let withdrawn = withdrawn::since(session, &generation.lock).await;
     let text = || describe(&report, &generation) + &withdrawn::lines(&withdrawn);
-    session.output.answer(&Verified { report: &report, withdrawn: &withdrawn }, text)?;
+    let verified = Verified {
+        report: &report,
+        withdrawn: &withdrawn.builds,
+        withdrawn_distributions: &withdrawn.distributions,
+    };
+    session.output.answer(&verified, text)?;
     if report.ok {
         return Ok(Exit::Done);
     }
@@ -74,6 +80,8 @@ struct Verified<'a> {
     report: &'a Report,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     withdrawn: &'a [Withdrawn],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    withdrawn_distributions: &'a [WithdrawnDistribution],
 }
 
 /// The current generation; where `current` was led astray, the one that it will be led to.
