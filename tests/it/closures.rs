@@ -215,6 +215,8 @@ async fn test_builds_and_contexts_are_kept_once_they_were_said() {
     assert!(refused.stderr.contains("operations"), "{}", refused.all());
     let status = world.json(&["status", "--prefix", "env"]);
     assert_eq!((&status["context"], &status["test"]), (&json!("operations"), &json!(true)));
+    let history = world.json(&["history", "--prefix", "env"]);
+    assert_eq!(history["items"][1]["command"], "install branch --context operations --test");
     assert_eq!(world.list(), ["base@1.0.0-b1", "branch@1.0.0-b1", "plot@1.0.0-b1"]);
 }
 
@@ -246,6 +248,10 @@ async fn a_withdrawn_build_in_an_exact_lock_installs_and_warns() {
     world.registry.admin().post("/api/v1/statements", &said).await.expect(201);
 
     let installed = world.larder.ok(["install", "--lock", "lock.json", "--prefix", "env"]);
+    for more in [&["--test"][..], &["--platform", "macos-aarch64"]] {
+        let both = [&["install", "--lock", "lock.json", "--prefix", "env"], more].concat();
+        world.larder.run(both).expect(2);
+    }
     let refused = world.larder.run(["lock", "afw", "-o", "other.json"]).expect(3);
     let updated = world.larder.run(["update", "--prefix", "env"]).expect(3);
     world.larder.ok(["verify", "--full", "--prefix", "env"]);

@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use larder_tests::redact::redacted;
-use larder_tests::{BuildBuilder, DistributionBuilder, Parcel, TestRegistry, build, distribution};
+use larder_tests::{
+    BuildBuilder, DistributionBuilder, Larder, Parcel, TestRegistry, build, distribution,
+};
 use serde_json::{Value, json};
 
 fn made(product: &str, name: &str) -> BuildBuilder {
@@ -255,4 +257,22 @@ async fn the_sums_of_a_distribution_are_read_by_sha256sum() {
     let said = String::from_utf8(good.stdout).unwrap();
     assert!(good.status.success() && said.lines().count() == 3, "{said}");
     assert!(!bad.status.success());
+}
+
+#[tokio::test]
+async fn a_document_is_published_with_the_client_and_its_digest_and_warnings_are_told() {
+    let (registry, parcels) = with_closure().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    let document = distribution("lsst", "1.0.0").of(&parcels).document();
+    larder.write("lsst.json", &serde_json::to_vec(&document).unwrap());
+    larder.ok(["withdraw", "log@2.1.0-b1", "--reason", "it loses lines"]);
+
+    let ran = larder.ok(["dist", "publish", "lsst.json"]);
+    let again: Value = larder.ok(["dist", "publish", "lsst.json", "--json"]).json();
+
+    let read: Value = registry.anybody().read("/api/v1/distributions/lsst/1.0.0").await;
+    let digest = read["digest"].as_str().unwrap();
+    assert_eq!(ran.stdout.trim(), format!("distribution lsst@1.0.0 for linux-x86_64, {digest}"));
+    assert!(ran.stderr.contains("it loses lines"), "{}", ran.all());
+    assert_eq!(again["distribution"]["digest"], digest);
 }

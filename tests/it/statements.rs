@@ -193,8 +193,8 @@ async fn a_withdrawn_distribution_is_not_the_newest_and_who_has_it_hears_of_it()
     let of_lock = larder.ok(["install", "--lock", "lock.json", "--prefix", "other"]);
     let [listed, verified] =
         ["list", "verify"].map(|command| larder.ok([command, "--prefix", "env"]));
-    let [items, report]: [Value; 2] = ["list", "verify"]
-        .map(|command| larder.ok([command, "--prefix", "env", "--json"]).json());
+    let [items, report]: [Value; 2] =
+        ["list", "verify"].map(|command| larder.ok([command, "--prefix", "env", "--json"]).json());
     let quiet = larder.ok(["install", "apps", "--prefix", "good"]);
     withdraw("1.0.0");
     let none = larder.run(["install", "apps", "--prefix", "none"]).expect(3);

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Session;
-use super::install::{PurposeArgs, requested};
+use super::words::{PurposeArgs, requested};
 use crate::durable::write_whole;
 use crate::error::{Exit, Failure};
 use crate::find::Finder;

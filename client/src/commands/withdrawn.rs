@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use larder_schema::api::Withdrawal;
+
 use super::Session;
 use crate::lock::Lock;
 use crate::lookup::{self, Since};
@@ -28,4 +30,9 @@ pub(super) fn lines(since: &Since) -> String {
     });
     let builds = since.builds.iter().map(|one| format!("WITHDRAWN  {}: {}\n", one.key, one.why()));
     distributions.chain(builds).collect()
+}
+
+/// A mark on what was withdrawn, in a table.
+pub(super) fn mark(why: &Withdrawal) -> String {
+    format!("WITHDRAWN: {why}")
 }
