@@ -150,6 +150,18 @@ pub async fn digests_of(
     Ok(said.builds.into_iter().map(|one| one.digest).collect())
 }
 
+/// Looks whether the server still knows builds that it knew before.
+pub async fn not_gone(remote: &Remote, keys: &[BuildKey]) -> Result<(), Error> {
+    for key in keys {
+        match answer_of(remote, key).await {
+            Ok(_) => {}
+            Err(error) if error.is_unknown() => remote.hear_of_no_build(key)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 async fn answer_of(remote: &Remote, key: &BuildKey) -> Result<BuildAnswer, remote::Error> {
     let platform = key.platform.to_string();
     remote.get(&paths::build(&key.product, &key.build), &[("platform", &platform)]).await
@@ -194,7 +206,16 @@ async fn current(
             Some(why) => withdrawn = withdrawn.or_else(|| Some((version.clone(), why.clone()))),
         }
     }
+    let is_release =
+        |one: &&DistributionSummary| matches!(one.version, DistributionVersion::Release(_));
     let name = target.name.clone();
+    let newest = there.iter().filter(is_release).map(|one| &one.version).max();
+    if let (None, Some(newest)) = (&withdrawn, newest) {
+        let elsewhere = there.iter().filter(|one| one.version == *newest);
+        let (target, asked) = (format!("{name}@{newest}"), platform.clone());
+        let there = elsewhere.map(|one| one.platform.clone()).collect();
+        return Err(Error::NoPlatform { target, asked, there });
+    }
     if let Some((version, why)) = withdrawn {
         return Err(Error::AllWithdrawn { name, version, why });
     }

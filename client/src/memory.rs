@@ -140,6 +140,15 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// What is remembered cannot be had.
+    #[error("could not read `{}`, which says what the server said before", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// More is remembered than is read.
     #[error("`{}` says too much: it has more than {MOST_BYTES} bytes", .path.display())]
     TooLarge {
@@ -162,7 +171,7 @@ impl Memory {
 
     /// Compares what `server` says with what it said before, and remembers it.
     pub fn hear(&self, server: &Origin, said: &Said) -> Result<(), Error> {
-        let mut known = read(&file(&Store::look(&self.store)?, server))?;
+        let mut known = self.read(&file(&Store::look(&self.store)?, server))?;
         if !self.learn(&mut known, said)? {
             return Ok(());
         }
@@ -177,13 +186,23 @@ impl Memory {
         tag: &Label,
     ) -> Result<(), Error> {
         let key = (name.clone(), tag.clone());
-        let mut known = read(&file(&Store::look(&self.store)?, server))?;
+        let mut known = self.read(&file(&Store::look(&self.store)?, server))?;
         let Some(before) = known.tags.remove(&key) else { return Ok(()) };
         if self.accepts {
             return self.change(server, |known| Ok(known.tags.remove(&key).is_some()));
         }
         let (name, version, serial) = (format!("{name}@{tag}"), before.version, before.serial);
         Err(Rollback::Gone { name, before: format!("{version} (serial {serial})") }.into())
+    }
+
+    /// Hears that there is no such build.
+    pub fn hear_of_no_build(&self, server: &Origin, key: &BuildKey) -> Result<(), Error> {
+        let known = self.read(&file(&Store::look(&self.store)?, server))?;
+        let Some(before) = known.builds.get(key) else { return Ok(()) };
+        if self.accepts {
+            return self.change(server, |known| Ok(known.builds.remove(key).is_some()));
+        }
+        Err(Rollback::Gone { name: key.to_string(), before: before.to_string() }.into())
     }
 
     /// Hears that `newest` is the newest release of a distribution that fits `platform`.
@@ -199,7 +218,7 @@ impl Memory {
             let release = matches!(version, DistributionVersion::Release(_));
             of == name && fits.fits(platform) && release && newest.is_none_or(|it| version > it)
         };
-        let known = read(&file(&Store::look(&self.store)?, server))?;
+        let known = self.read(&file(&Store::look(&self.store)?, server))?;
         let Some((key, before)) = known.distributions.iter().find(|(key, _)| is_newer(key)) else {
             return Ok(());
         };
@@ -212,6 +231,14 @@ impl Memory {
         Err(Rollback::Gone { name: told(key), before: before.to_string() }.into())
     }
 
+    /// What is remembered; who accepts what servers say now starts anew where it cannot be read.
+    fn read(&self, path: &Path) -> Result<Known, Error> {
+        match read(path) {
+            Err(_) if self.accepts => Ok(Known::default()),
+            outcome => outcome,
+        }
+    }
+
     fn change(
         &self,
         server: &Origin,
@@ -221,7 +248,7 @@ impl Memory {
         let path = file(&store, server);
         let lock = path.with_extension("lock");
         let _alone = Held::take(&lock, Mode::Alone, || {}).map_err(store::disk("lock", &lock))?;
-        let mut known = read(&path)?;
+        let mut known = self.read(&path)?;
         if change(&mut known)? {
             write(&path, known).map_err(store::disk("write", &path))?;
         }
@@ -333,7 +360,7 @@ fn read(path: &Path) -> Result<Known, Error> {
         Ok(_) => serde_json::from_slice(&bytes)
             .map_err(|source| Error::Malformed { path: path.to_owned(), source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Known::default()),
-        Err(error) => Err(store::disk("read", path)(error).into()),
+        Err(source) => Err(Error::Unreadable { path: path.to_owned(), source }),
     }
 }
 
@@ -407,6 +434,28 @@ mod tests {
         newest("1.0.1").unwrap();
         newest("1.0.2").unwrap();
         assert!(newest("1.0.0").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_memory_until_somebody_accepts_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = |accepts| Memory::new(folder.path().join("store"), accepts);
+        memory(false).hear(&server(1), &tag(2, "1.0.1")).unwrap();
+        let path = file(&Store::look(&memory(false).store).unwrap(), &server(1));
+
+        std::fs::write(&path, "{\"tags\"").unwrap();
+        let malformed = memory(false).hear(&server(1), &tag(1, "1.0.0"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let unreadable = memory(false).hear(&server(1), &tag(1, "1.0.0"));
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, "{").unwrap();
+        memory(true).hear(&server(1), &tag(1, "1.0.0")).unwrap();
+
+        assert!(matches!(malformed, Err(Error::Malformed { .. })));
+        assert!(matches!(unreadable, Err(Error::Unreadable { .. })));
+        memory(false).hear(&server(1), &tag(1, "1.0.0")).unwrap();
+        assert!(memory(false).hear(&server(1), &tag(0, "1.0.0")).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use larder_schema::{DistributionVersion, Label, Platform, Problem, ProductName};
+use larder_schema::{BuildKey, DistributionVersion, Label, Platform, Problem, ProductName};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
@@ -92,6 +92,11 @@ impl Remote {
     /// Hears that there is no such tag.
     pub fn hear_of_no_tag(&self, name: &ProductName, tag: &Label) -> Result<(), memory::Error> {
         self.compare(|memory| memory.hear_of_no_tag(&self.origin, name, tag))
+    }
+
+    /// Hears that there is no such build.
+    pub fn hear_of_no_build(&self, key: &BuildKey) -> Result<(), memory::Error> {
+        self.compare(|memory| memory.hear_of_no_build(&self.origin, key))
     }
 
     /// Hears which release of a distribution is the newest that fits `platform`.

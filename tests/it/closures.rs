@@ -210,9 +210,19 @@ async fn test_builds_and_contexts_are_kept_once_they_were_said() {
     world.larder.run(["install", "branch", "--prefix", "env"]).expect(3);
     world.larder.ok(["install", "branch", "--test", "--context", "operations", "--prefix", "env"]);
     let refused = world.larder.run(["install", "gdb", "--prefix", "env"]).expect(3);
+    let lock = world.larder.ok(["lock", "gdb", "-o", "-"]).stdout;
+    world.larder.write("gdb.json", lock.as_bytes());
+    let by_lock = ["install", "--lock", "gdb.json", "--prefix", "env"];
+    let refused_by_lock = world.larder.run(by_lock).expect(3);
+    let socket = world.larder.path("socket");
+    let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    world.larder.run(["lock", "gdb", "-o", "socket"]).expect(1);
+    assert!(!socket.is_file(), "it was replaced");
     world.larder.ok(["install", "plot", "--prefix", "env"]);
 
-    assert!(refused.stderr.contains("operations"), "{}", refused.all());
+    for refused in [refused, refused_by_lock] {
+        assert!(refused.stderr.contains("operations"), "{}", refused.all());
+    }
     let status = world.json(&["status", "--prefix", "env"]);
     assert_eq!((&status["context"], &status["test"]), (&json!("operations"), &json!(true)));
     let history = world.json(&["history", "--prefix", "env"]);

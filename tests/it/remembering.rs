@@ -106,6 +106,25 @@ async fn a_server_that_says_something_else_under_a_name_is_refused() {
 }
 
 #[tokio::test]
+async fn a_product_does_not_go_back_to_an_older_build_because_the_newer_one_is_gone() {
+    let mut watched = Watched::start().await;
+    watched.publish("1.0.1", false).await;
+    let copy = watched.registry.folder().join("copy");
+    let kept = copy.clone();
+    watched.restart_after(|data| copy_folder(data, &kept)).await;
+    watched.publish("1.0.2", false).await;
+    watched.larder.ok(["install", "pkg:afw", "--prefix", "env"]);
+    watched.set_back_to(&copy).await;
+    let update = ["update", "--prefix", "env"];
+
+    let refused = watched.larder.run(update).expect(3);
+    let accepted = watched.larder.ok([&update[..], &["--accept-rollback"]].concat());
+
+    assert!(refused.stderr.contains("does not know `afw@1.0.2-b1"), "{}", refused.all());
+    assert!(accepted.stdout.contains("1.0.2-b1 → 1.0.1-b1"), "{}", accepted.all());
+}
+
+#[tokio::test]
 async fn a_tag_and_a_release_that_are_gone_are_missed() {
     let mut watched = Watched::start().await;
     watched.publish("1.0.1", false).await;

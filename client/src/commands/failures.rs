@@ -56,8 +56,12 @@ impl From<memory::Error> for Failure {
                  know, `--accept-rollback` remembers what it says now",
             ),
             Error::Store(error) => error.into(),
-            Error::Malformed { .. } | Error::TooLarge { .. } => Self::failed(error)
-                .hint("remove that file; what the server says next is then taken for the truth"),
+            Error::Malformed { .. } | Error::Unreadable { .. } | Error::TooLarge { .. } => {
+                Self::failed(error).hint(
+                    "`--accept-rollback` starts it anew: what the server says next is then taken \
+                     for the truth",
+                )
+            }
         }
     }
 }

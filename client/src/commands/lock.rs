@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::words::{PurposeArgs, requested};
-use crate::durable::write_whole;
+use crate::durable::{place_of, write_whole};
 use crate::error::{Exit, Failure};
 use crate::find::Finder;
 use crate::lock::Lock;
@@ -21,7 +21,7 @@ pub struct LockArgs {
     /// Distributions and products, as `larder install` takes them
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// Where the lock goes
+    /// Where the lock goes; `-`: to standard output, and nothing else
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// What it is for
@@ -58,6 +58,10 @@ pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
     for warning in &found.warnings {
         session.progress.warn(warning);
     }
+    if args.output.as_os_str() == "-" {
+        session.output.text(found.lock.to_json().map_err(Failure::failed)?)?;
+        return Ok(Exit::Done);
+    }
     write(&args.output, &found.lock)?;
     let locked = Locked {
         digest: found.lock.digest().map_err(Failure::failed)?,
@@ -81,6 +85,7 @@ pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
 
 fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
     let text = lock.to_json().map_err(Failure::failed)?;
-    write_whole(path, text.as_bytes(), 0o644)
+    place_of(path)
+        .and_then(|place| write_whole(&place, text.as_bytes(), 0o644))
         .map_err(|source| Failure::failed(Unwritten { path: path.to_owned(), source }))
 }
