@@ -51,6 +51,14 @@ pub enum Error {
         /// The name.
         name: ProductName,
     },
+    /// A product, not a distribution.
+    #[error("there is no distribution `{name}` and no version {version} of one; it is a product")]
+    OfProduct {
+        /// The name.
+        name: ProductName,
+        /// What was asked for.
+        version: DistributionVersion,
+    },
     /// There is none for this platform.
     #[error("`{target}` is there for {}, not for {asked}", platforms(.there))]
     NoPlatform {
@@ -127,9 +135,19 @@ pub async fn distribution(
     target: &Target,
     platform: &Platform,
 ) -> Result<Found, Error> {
-    let answer = match target.which {
+    let answer = match &target.which {
         Which::Current => current(remote, target, platform).await?,
-        Which::Named(_) | Which::Exactly(_) => for_platform(remote, target, platform).await?,
+        Which::Exactly(_) => for_platform(remote, target, platform).await?,
+        Which::Named(version) => match for_platform(remote, target, platform).await {
+            Err(Error::Remote(error)) if error.is_unknown() => {
+                let name = target.name.clone();
+                return Err(match names::is_product_alone(remote, &name).await? {
+                    true => Error::OfProduct { name, version: version.clone() },
+                    false => error.into(),
+                });
+            }
+            outcome => outcome?,
+        },
     };
     let found = checked(target, answer)?;
     remote.hear(&said(&found))?;

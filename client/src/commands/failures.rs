@@ -35,6 +35,13 @@ impl From<lookup::Error> for Failure {
                 Self::new(Exit::No, error).hint("look with `larder search` and `larder dist list`")
             }
             Error::Both { .. } => Self::new(Exit::Usage, error).hint("say which is meant"),
+            Error::OfProduct { ref name, .. } => {
+                let hint = format!(
+                    "a version of it is `{name}@=M.n.p`, the newest that fits `{name}@^M.n`, one \
+                     build `{name}@M.n.p-bID`; `larder show {name}` shows all"
+                );
+                Self::new(Exit::No, error).hint(hint)
+            }
             Error::NoPlatform { .. } => {
                 Self::new(Exit::No, error).hint("name one of them with `--platform`")
             }
