@@ -59,6 +59,7 @@ pub mod record;
 pub mod requirement;
 pub mod resolution;
 pub mod text;
+mod unique;
 pub mod version;
 
 pub use build::{BuildId, BuildKey, BuildName, BuildRef, newest_first};

@@ -63,16 +63,28 @@ pub struct Build {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built_in: Option<BuiltIn>,
     /// What it needs of the host: `glibc`, `python`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::unique::map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub needs: BTreeMap<String, Need>,
     /// Which other builds of it a dependant may run with.
     #[serde(default, skip_serializing_if = "is_default")]
     pub abi: Abi,
     /// Environment variables, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::unique::map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub variables: BTreeMap<String, Variable>,
     /// Console entry points: name to `module:function` (Python).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::unique::map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub scripts: BTreeMap<String, Text>,
     /// A build of a branch or a pull request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -136,7 +148,12 @@ impl std::str::FromStr for ArchiveName {
             .iter()
             .any(|ending| text.strip_suffix(ending).is_some_and(|stem| !stem.is_empty()));
         let one_part = text.parse::<EntryPath>().is_ok_and(|path| path.parent().is_none());
-        if ending && one_part && !text.contains(['"', '\'']) && !text.starts_with('-') {
+        if ending
+            && one_part
+            && !text.contains(['"', '\''])
+            && !text.starts_with('-')
+            && text.parse::<Text>().is_ok()
+        {
             Ok(Self(text.to_owned()))
         } else {
             Err(ParseArchiveNameError { text: crate::shown(text) })
@@ -407,7 +424,11 @@ pub struct BuiltBy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     /// Its parameters.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::unique::map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub parameters: BTreeMap<String, Text>,
     /// Fields that this version does not know.
     #[serde(flatten)]

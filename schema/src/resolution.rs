@@ -26,7 +26,11 @@ pub struct ResolveRequest {
     pub platform: Platform,
     /// What the host has, name to version: `glibc`, `python`; null: known not to be there. What is
     /// not named is not known, and a need of it counts as met.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::unique::map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub host: BTreeMap<String, Option<Text>>,
     /// What the environment is for: `operations` admits no `build` and no `debug` package.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -175,7 +175,7 @@ impl Scope {
         let says = match permission {
             Permission::Read(_) => self.reads_products(),
             Permission::ReadDistribution(_) => {
-                matches!(self.verb, Verb::Read | Verb::Distribute | Verb::Tag)
+                matches!(self.verb, Verb::Read | Verb::Distribute | Verb::Tag | Verb::Withdraw)
             }
             Permission::Publish(_)
             | Permission::Distribute(_)

@@ -91,6 +91,11 @@ fn every_command_of_the_guides_does_what_they_say() {
             steps(guide, &std::fs::read_to_string(path).unwrap())
         })
         .collect();
+    for entry in std::fs::read_dir(checkout().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(GUIDES.contains(&name.as_str()), "nothing runs {}", path.display());
+    }
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for name in ["work", "out", "home"] {

@@ -110,6 +110,32 @@ async fn what_differs_in_one_build_is_refused_and_the_build_named() {
 }
 
 #[tokio::test]
+async fn what_else_a_candidate_says_is_promoted_with_it() {
+    let (registry, larder) = with_larder().await;
+    let afw = parcel("afw", "1.0.0-b1", LINUX);
+    publish(&larder, "1.0.0.rc1", "candidate", &[&afw]);
+    let (_, candidate) = audited(&registry.anybody(), "1.0.0.rc1").await;
+    let release = |stage: &str| {
+        let release = distribution("apps", "1.0.0").of([&afw]).field("stage", json!(stage));
+        release.field("promoted_from", json!(candidate))
+    };
+    let image = json!([{"kind": "image", "name": "x", "url": "https://x.example/2"}]);
+
+    let offers = [
+        release("release").field("externals", image),
+        release("release").field("contexts", json!(["operations"])),
+        release("nightly"),
+    ];
+
+    for (offer, what) in offers.iter().zip(["externals", "contexts", "nightly"]) {
+        let refusal = registry.offer(offer).await.problem();
+        assert_eq!(refusal.status, 422);
+        assert!(refusal.detail.contains(what), "{}", refusal.detail);
+    }
+    assert_eq!(registry.offer(&release("release")).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_no_candidate_is_not_promoted() {
     let (registry, larder) = with_larder().await;
     let afw = parcel("afw", "1.0.0-b1", LINUX);

@@ -256,3 +256,59 @@ async fn all_but_fetching_is_done_with_the_server_down() {
         assert!(ran.stderr.contains("could not reach the server"), "{}", ran.all());
     }
 }
+
+#[tokio::test]
+async fn a_clean_up_killed_at_any_moment_leaves_whole_trees_or_none() {
+    let mut noise = Noise::new();
+    let registry = TestRegistry::start().await;
+    let larder = Larder::new(registry.origin(), None);
+    let many = (0..400).fold(build("many", "1.0.0-b1"), |many, number| {
+        many.file(&format!("d{}/f{number}", number % 20), b"content")
+    });
+    registry.publish(many).await;
+    let again = || {
+        larder.ok(["install", "many@1.0.0-b1", "--prefix", "env"]);
+        larder.ok(["verify", "--prefix", "env"]);
+        std::fs::remove_dir_all(larder.path("env")).unwrap();
+    };
+    again();
+    let began = Instant::now();
+    larder.ok(["store", "clean"]);
+    let whole = began.elapsed().as_micros() as u64;
+    for _ in 0..rounds() {
+        again();
+        let mut client = larder.command(["store", "clean"]).stdout(Stdio::null()).spawn().unwrap();
+        // A random moment is what is looked for: there is no condition to wait for.
+        std::thread::sleep(Duration::from_micros(noise.below(whole)));
+        drop(client.kill());
+        client.wait().unwrap();
+        larder.ok(["store", "check"]);
+    }
+    again();
+}
+
+#[tokio::test]
+async fn a_current_that_was_taken_away_is_led_back_and_nothing_is_lost() {
+    let mut noise = Noise::new();
+    let weekly = Weekly::start().await;
+    weekly.publish(1, &mut noise).await;
+    weekly.registry.publish(build("tool", "1.0.0-b1").file("a", b"a")).await;
+    let larder = &weekly.larder;
+    larder.ok(["install", "apps", "--prefix", "env"]);
+    let link = larder.path("env/current");
+
+    std::fs::remove_file(&link).unwrap();
+    let listed = larder.run(["list", "--prefix", "env"]);
+    let verified = larder.run(["verify", "--prefix", "env"]);
+    larder.ok(["verify", "--repair", "--prefix", "env"]);
+    assert_eq!((listed.code, verified.code), (Some(1), Some(3)), "{}", listed.all());
+    larder.ok(["verify", "--prefix", "env"]);
+
+    std::fs::remove_file(&link).unwrap();
+    larder.ok(["install", "tool@^1", "--prefix", "env"]);
+    let listed = larder.ok(["list", "--prefix", "env"]).stdout;
+    for product in ["p0", "p1", "p2", "tool"] {
+        assert!(listed.contains(product), "{listed}");
+    }
+    larder.ok(["verify", "--prefix", "env"]);
+}

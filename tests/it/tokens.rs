@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use larder_schema::archive::ArchiveFormat;
+use larder_schema::{Checksum, Sha256};
 use larder_server::config::Readers;
 use larder_tests::process::{bare, program};
 use larder_tests::redact::redacted;
@@ -245,4 +246,35 @@ async fn knowing_a_checksum_or_a_name_grants_nothing() {
     mine.upload(secret.name(), secret.bytes()).await.expect(204);
     mine.post("/api/v1/builds", &json!({"builds": [record]})).await.expect(200);
     mine.get(&format!("/api/v1/blobs/{}", secret.archive())).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_one_may_read_is_identified_behind_all_that_one_may_not() {
+    let registry = TestRegistry::start_with(|config| config.access.read = Readers::Token).await;
+    let mut hidden = build("hidden", "1.0.0-b1");
+    for number in 0..150 {
+        hidden = hidden.file(&format!("d{number}/LICENSE"), b"the licence");
+    }
+    registry.publish(hidden).await;
+    let open = registry.publish(build("open", "1.0.0-b1").file("LICENSE", b"the licence")).await;
+    let reader = registry.holder("reader", &["read:open"]).await;
+    let licence = Checksum::Sha256(Sha256::of(b"the licence"));
+
+    let answer = reader.post("/api/v1/identify", &json!({"checksums": [licence]})).await;
+
+    let answer: Value = answer.expect(200).json();
+    assert_eq!(answer["found"][0]["product"], open.product());
+    assert_eq!((&answer["unknown"], answer.get("more")), (&json!([]), None));
+}
+
+#[tokio::test]
+async fn a_list_is_no_document() {
+    let registry = TestRegistry::start().await;
+    for (path, list) in [
+        ("/api/v1/builds", json!([[], null, []])),
+        ("/api/v1/resolve", json!([[], "any"])),
+        ("/api/v1/have", json!([[]])),
+    ] {
+        registry.admin().post(path, &list).await.expect(400);
+    }
 }

@@ -77,6 +77,11 @@ impl Environment {
         self.root().join("history.jsonl")
     }
 
+    /// Whether anything was ever to become current.
+    pub(super) fn has_history(&self) -> bool {
+        fs::metadata(self.history_file()).is_ok_and(|metadata| metadata.len() > 0)
+    }
+
     /// Every switch, the oldest first.
     pub fn history(&self) -> Result<Vec<Told>, Error> {
         let mut leads = self.leads();

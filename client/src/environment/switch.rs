@@ -14,7 +14,7 @@ pub enum Leads {
     Nowhere,
     /// To this generation.
     To(u64),
-    /// Where larder never led it.
+    /// Where larder never led it, or it was taken away.
     Astray,
 }
 
@@ -23,7 +23,10 @@ impl Environment {
     pub fn leads(&self) -> Leads {
         let target = match fs::read_link(self.root.join("current")) {
             Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Leads::Nowhere,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Where something was to become current, somebody took `current` away.
+                return if self.has_history() { Leads::Astray } else { Leads::Nowhere };
+            }
             Err(_) => return Leads::Astray,
         };
         // What leads there by another way is not ours either: `switch` writes one spelling.

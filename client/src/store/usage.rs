@@ -1,9 +1,10 @@
 //! What is in the store, who uses it, and what can go.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use larder_schema::{Blake3, TreeChecksum};
@@ -102,6 +103,8 @@ impl Store {
         let path = self.lock_file();
         let _alone = Held::take(&path, Mode::Alone, waiting).map_err(disk("lock", &path))?;
         let used = self.used()?;
+        // A larder that was killed here may have left something.
+        self.clear_staging()?;
         let mut cleaned = Cleaned { environments: self.forget_the_gone()?, ..Cleaned::default() };
         for stored in self.trees()? {
             if !used.contains(&stored.tree) {
@@ -110,15 +113,18 @@ impl Store {
                 cleaned.bytes += stored.bytes.unwrap_or(0);
             }
         }
-        self.clear_staging()?;
         cleaned.bytes += self.clear_downloads()?;
         Ok(cleaned)
     }
 
-    /// The index goes last: a tree without one is no tree, an index without a tree does no harm.
+    /// The tree loses its name in one rename, so that a killed larder leaves no half of it there; an
+    /// index without a tree does no harm.
     fn remove(&self, tree: &TreeChecksum) -> Result<(), Error> {
-        let place = self.tree(tree);
-        staging::remove_tree(&place).map_err(disk("remove", &place))?;
+        let (place, aside) = (self.tree(tree), self.root.join("staging/removed"));
+        let failed = || disk("remove", &place);
+        fs::set_permissions(&place, Permissions::from_mode(0o755)).map_err(failed())?;
+        fs::rename(&place, &aside).map_err(failed())?;
+        staging::remove_tree(&aside).map_err(failed())?;
         let contents = self.contents_file(tree);
         match fs::remove_file(&contents) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

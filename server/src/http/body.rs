@@ -52,6 +52,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 (limits.open_document_bytes, "open_document_bytes")
             };
             let bytes = document(web_payload(payload), limits, (most, name)).await?;
+            // Read by position, a list would pass for a document.
+            if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+                let detail = "the document is no JSON object: it must begin with `{`";
+                return Err(ApiError::new(ProblemKind::Malformed, detail));
+            }
             serde_json::from_slice(&bytes).map(Self).map_err(|error| {
                 ApiError::new(
                     ProblemKind::Malformed,

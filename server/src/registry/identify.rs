@@ -12,6 +12,8 @@ use crate::catalog::Holders;
 const FEW: usize = 100;
 /// How many holders are named of each checksum when there are many.
 const HOLDERS_OF_MANY: usize = 10;
+/// How many pages of holders that the caller may not read one request looks through.
+const HIDDEN_PAGES: usize = 1_000;
 
 impl Registry {
     /// Tells who has something with these checksums; each asked for once.
@@ -29,7 +31,17 @@ impl Registry {
         let all = self.inner.catalog.holders(&checksums, most).await?;
         let mut answer =
             IdentifyAnswer { found: Vec::new(), unknown: Vec::new(), more: Vec::new() };
-        for (checksum, holders) in checksums.into_iter().zip(all) {
+        let mut pages = HIDDEN_PAGES;
+        for (checksum, mut holders) in checksums.into_iter().zip(all) {
+            // What the caller may read can stand behind much that they may not.
+            while pages > 0
+                && !holders.holders.iter().any(|holder| visible(caller, holder))
+                && let Some(next) = holders.next.take()
+            {
+                pages -= 1;
+                let catalog = &self.inner.catalog;
+                holders = catalog.holders_after(&checksum, Some(&next), MAX_HOLDERS).await?;
+            }
             tell(&mut answer, caller, checksum, holders);
         }
         Ok(answer)
@@ -53,17 +65,23 @@ impl Registry {
     }
 }
 
-/// Adds what the caller may know of one checksum.
+fn visible(caller: &Caller, holder: &Holder) -> bool {
+    caller.may(Permission::Read(&holder.product))
+}
+
+/// Adds what the caller may know of one checksum; what they may not read is not counted either.
 fn tell(answer: &mut IdentifyAnswer, caller: &Caller, checksum: Checksum, holders: Holders) {
-    let visible = |holder: &Holder| caller.may(Permission::Read(&holder.product));
-    let before = answer.found.len();
-    answer.found.extend(holders.holders.into_iter().filter(visible).map(|mut holder| {
+    let (before, looked_at) = (answer.found.len(), holders.holders.len());
+    let told = holders.holders.into_iter().filter(|holder| visible(caller, holder));
+    answer.found.extend(told.map(|mut holder| {
         holder.distributions.retain(|found| caller.may(Permission::ReadDistribution(&found.name)));
         holder
     }));
-    if answer.found.len() == before {
+    let found = answer.found.len() - before;
+    if found == 0 {
         answer.unknown.push(checksum);
     } else if let Some(next) = holders.next {
-        answer.more.push(MoreHolders { checksum, total: holders.total, next });
+        let total = if found == looked_at { holders.total } else { found as u64 };
+        answer.more.push(MoreHolders { checksum, total, next });
     }
 }

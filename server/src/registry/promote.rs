@@ -55,6 +55,18 @@ pub enum PromotionFault {
         /// The one of what it should become.
         platform: Platform,
     },
+    /// It differs in something else than its builds.
+    #[error("what is promoted is the very same: its `{field}` are not the candidate's")]
+    DiffersIn {
+        /// In what.
+        field: &'static str,
+    },
+    /// It would be less than a candidate.
+    #[error("a candidate becomes a `release`, or another `candidate`, and not a `{stage}`")]
+    Stage {
+        /// What it would be.
+        stage: Stage,
+    },
     /// It lists another build.
     #[error(
         "what is promoted is the very same: of `{product}` the candidate lists {}, and this {}",
@@ -115,7 +127,20 @@ fn fault(document: &Distribution, stored: StoredDistribution) -> Option<Promotio
         let (from, platform) = (candidate.platform, document.platform.clone());
         return Some(PromotionFault::ForAnother { from, platform });
     }
-    difference(&candidate.builds, &document.builds)
+    difference(&candidate.builds, &document.builds).or_else(|| {
+        let same = [
+            ("externals", candidate.externals == document.externals),
+            ("roots", candidate.roots == document.roots),
+            ("contexts", candidate.contexts == document.contexts),
+            ("includes", candidate.includes == document.includes),
+        ];
+        if let Some((field, _)) = same.into_iter().find(|(_, same)| !same) {
+            return Some(PromotionFault::DiffersIn { field });
+        }
+        let stage = document.stage;
+        let is_further = matches!(stage, Stage::Candidate | Stage::Release);
+        (!is_further).then_some(PromotionFault::Stage { stage })
+    })
 }
 
 /// The first product of which the two list other builds.

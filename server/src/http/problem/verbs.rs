@@ -114,7 +114,9 @@ impl From<PublishError> for ApiError {
                     | PromotionFault::NoCandidate { .. }
                     | PromotionFault::Withdrawn { .. }
                     | PromotionFault::OfAnother { .. }
-                    | PromotionFault::ForAnother { .. } => told,
+                    | PromotionFault::ForAnother { .. }
+                    | PromotionFault::DiffersIn { .. }
+                    | PromotionFault::Stage { .. } => told,
                 }
             }
             PublishError::Canonical(_) => Self::told(ProblemKind::Malformed, &error),
