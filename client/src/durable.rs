@@ -1,8 +1,9 @@
-//! Makes durable what was written: all of a file system at once, or one folder.
+//! Makes durable what was written: all of a file system at once, one folder, or one file as a whole.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 /// Syncs the file system that `folder` is on.
 ///
@@ -30,4 +31,50 @@ pub fn sync_all_of(folder: &Path) -> io::Result<()> {
 /// Syncs the names in `folder`.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Writes a file of this mode, whole and durable or not at all; one of that name is replaced.
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let permissions = Permissions::from_mode(mode);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
+}
+
+/// Where a file that somebody named is to be written: where links lead, and to a file or to nothing,
+/// but not in place of a device or a folder.
+pub fn place_of(named: &Path) -> io::Result<PathBuf> {
+    if fs::symlink_metadata(named).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(named.to_owned());
+    }
+    let place = fs::canonicalize(named)?;
+    if fs::metadata(&place)?.is_file() {
+        return Ok(place);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and is no regular file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_followed_and_what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        assert_eq!(place_of(&file).unwrap(), file);
+        fs::write(&file, "1").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+
+        write_whole(&place_of(&link).unwrap(), b"2", 0o644).unwrap();
+
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"2");
+        assert!(place_of(Path::new("/dev/null")).is_err());
+        assert!(place_of(folder.path()).is_err());
+    }
 }

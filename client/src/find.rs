@@ -1,11 +1,11 @@
 //! Finds what is wished: a wish and what is installed to a lock, with the server's help.
 
 use larder_schema::resolution::{DistributionChoice, Preferred};
-use larder_schema::{Build, ResolveRequest};
+use larder_schema::{Build, BuildKey, ResolveRequest};
 
 use crate::combine::{self, Conflict, Parts};
 use crate::lock::{Lock, LockedDistribution, Purpose, listed};
-use crate::lookup::{self, Found};
+use crate::lookup::{self, Found, WithdrawnDistribution};
 use crate::progress::Progress;
 use crate::remote::Remote;
 use crate::resolve::{self, host_of};
@@ -69,9 +69,11 @@ impl Finder<'_> {
         match wish {
             Wish::Exactly(lock) => {
                 let mut lock = Lock::clone(lock);
-                lock.purpose.context = given.context.or(lock.purpose.context);
+                // What an environment is for, it stays for.
+                let before = installed.and_then(|lock| lock.purpose.context);
+                lock.purpose.context = given.context.or(before).or(lock.purpose.context);
                 combine::check_context(&lock)?;
-                let warnings = self.withdrawn(&lock.records).await;
+                let warnings = self.withdrawn(&lock).await;
                 Ok(Wished { warnings, ..quiet(lock) })
             }
             Wish::Remove(names) => {
@@ -130,6 +132,7 @@ impl Finder<'_> {
             kept_records.into_iter().chain(records.into_iter().flatten()).collect();
         if let Some(request) = request(&search, &purpose, &distributions) {
             let resolved = resolve::resolve(remote, &request, listed(&distributions)).await?;
+            lookup::not_gone(remote, &went_back(installed, &resolved.records)).await?;
             let withdrawn = &resolved.answer.withdrawn;
             warnings.extend(withdrawn.iter().map(|one| one.to_string()));
             records.extend(resolved.records);
@@ -141,13 +144,11 @@ impl Finder<'_> {
         Ok(Wished { lock: combine::combine(parts)?, warnings, notes: search.notes })
     }
 
-    /// What of `records` was withdrawn; without a server nobody knows.
-    async fn withdrawn(&self, records: &[Build]) -> Vec<String> {
+    /// What of `lock` was withdrawn; without a server nobody knows.
+    async fn withdrawn(&self, lock: &Lock) -> Vec<String> {
         let Some(remote) = self.remote else { return Vec::new() };
-        match lookup::withdrawn(remote, records).await {
-            Ok(withdrawn) => {
-                withdrawn.into_iter().map(|(key, why)| why.of(key).to_string()).collect()
-            }
+        match lookup::withdrawn(remote, lock).await {
+            Ok(since) => since.sentences(),
             Err(error) => {
                 self.progress.note(format!("{error}: nobody knows what was withdrawn"));
                 Vec::new()
@@ -186,7 +187,19 @@ fn request(
 }
 
 fn withdrawn_of(found: &Found) -> Vec<String> {
-    found.answer.about.withdrawn.iter().map(|one| one.to_string()).collect()
+    let builds = found.answer.about.withdrawn.iter().map(ToString::to_string);
+    let itself = WithdrawnDistribution::of(&found.answer);
+    itself.iter().map(ToString::to_string).chain(builds).collect()
+}
+
+/// What is installed and newer than what was found: the server may have lost it.
+fn went_back(installed: Option<&Lock>, found: &[Build]) -> Vec<BuildKey> {
+    let installed = installed.into_iter().flat_map(|lock| &lock.records);
+    let newer = installed.filter(|before| {
+        let is_older = |now: &&Build| now.product == before.product && now.name() < before.name();
+        found.iter().any(|now| is_older(&now))
+    });
+    newer.map(Build::key).collect()
 }
 
 fn records_of(installed: &Lock, kept: &[LockedDistribution]) -> Vec<Build> {

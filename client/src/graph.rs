@@ -218,7 +218,7 @@ impl<'a> Graph<'a> {
                     .filter(|needed| self.builds.contains_key(&needed.product))
                     .map(|needed| (&needed.product, Some(&needed.requirement)))
                     .collect();
-                let is_new = seen.insert(product);
+                let is_new = !seen.contains(product);
                 nodes.push(Node {
                     depth,
                     name: format!("{product}@{}", build.name()),
@@ -226,7 +226,9 @@ impl<'a> Graph<'a> {
                     repeated: !is_new && !needs.is_empty(),
                     last,
                 });
-                if is_new {
+                // What stands at the cut is told in full where it stands higher up.
+                if is_new && depth < most {
+                    seen.insert(product);
                     push(&mut open, depth + 1, needs.into_iter());
                 }
             }
@@ -331,5 +333,23 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert_eq!(Graph::of(&lock).tree(1).len(), 2);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_told_where_it_stands_higher_up() {
+        let lock = lock(&[
+            build("apps", "1.0.0-b1", &["left", "right"]),
+            build("left", "1.0.0-b1", &["right"]),
+            build("right", "1.0.0-b1", &["base"]),
+            build("base", "1.0.0-b1", &[]),
+        ]);
+
+        let nodes = Graph::of(&lock).tree(3);
+
+        let told: Vec<_> = nodes.iter().map(|node| (node.depth, &node.name[..4])).collect();
+        let expected =
+            [(0, "stac"), (1, "apps"), (2, "left"), (3, "righ"), (2, "righ"), (3, "base")];
+        assert_eq!(told, expected);
+        assert!(nodes.iter().all(|node| !node.repeated));
     }
 }

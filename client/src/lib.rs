@@ -31,6 +31,7 @@ pub mod publish;
 pub mod record;
 pub mod remote;
 pub mod resolve;
+pub mod state;
 pub mod store;
 pub mod tag;
 pub mod target;

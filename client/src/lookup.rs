@@ -3,14 +3,16 @@
 mod names;
 mod withdrawn;
 
+use std::collections::BTreeSet;
+
 use larder_schema::api::{
-    BuildAnswer, DistributionAnswer, DistributionName, DistributionSummary, paths,
+    BuildAnswer, DistributionAnswer, DistributionName, DistributionSummary, Withdrawal, paths,
 };
 use larder_schema::{
     Build, BuildKey, Digest, Distribution, DistributionVersion, Label, Platform, ProductName,
 };
 pub use names::either;
-pub use withdrawn::withdrawn;
+pub use withdrawn::{Since, WithdrawnDistribution, withdrawn};
 
 use crate::lock::{Contradiction, LockedDistribution, check_digest, check_record};
 use crate::memory::{self, Said, SaidOf, SaidOfTag};
@@ -49,6 +51,14 @@ pub enum Error {
         /// The name.
         name: ProductName,
     },
+    /// A product, not a distribution.
+    #[error("there is no distribution `{name}` and no version {version} of one; it is a product")]
+    OfProduct {
+        /// The name.
+        name: ProductName,
+        /// What was asked for.
+        version: DistributionVersion,
+    },
     /// There is none for this platform.
     #[error("`{target}` is there for {}, not for {asked}", platforms(.there))]
     NoPlatform {
@@ -66,6 +76,19 @@ pub enum Error {
         name: ProductName,
         /// Its versions.
         there: Vec<DistributionVersion>,
+    },
+    /// No release that is not withdrawn.
+    #[error(
+        "`{name}` has no tag `current`, and all its releases were withdrawn; {version}, the \
+         newest: {why}"
+    )]
+    AllWithdrawn {
+        /// The distribution.
+        name: ProductName,
+        /// The newest release.
+        version: DistributionVersion,
+        /// Why it was withdrawn.
+        why: Withdrawal,
     },
     /// The server answered with another distribution.
     #[error("asked for `{asked}`, the server answered with `{answered}`")]
@@ -112,21 +135,49 @@ pub async fn distribution(
     target: &Target,
     platform: &Platform,
 ) -> Result<Found, Error> {
-    let answer = match target.which {
+    let answer = match &target.which {
         Which::Current => current(remote, target, platform).await?,
-        Which::Named(_) | Which::Exactly(_) => for_platform(remote, target, platform).await?,
+        Which::Exactly(_) => for_platform(remote, target, platform).await?,
+        Which::Named(version) => match for_platform(remote, target, platform).await {
+            Err(Error::Remote(error)) if error.is_unknown() => {
+                let name = target.name.clone();
+                return Err(match names::is_product_alone(remote, &name).await? {
+                    true => Error::OfProduct { name, version: version.clone() },
+                    false => error.into(),
+                });
+            }
+            outcome => outcome?,
+        },
     };
     let found = checked(target, answer)?;
     remote.hear(&said(&found))?;
     Ok(found)
 }
 
-/// The digest of a build's record, as the server has it.
-pub async fn digest_of(remote: &Remote, key: &BuildKey) -> Result<Digest, Error> {
-    let digest = answer_of(remote, key).await?.digest;
-    let said = SaidOf { key: key.clone(), digest };
-    remote.hear(&Said { builds: vec![said], ..Said::default() })?;
-    Ok(digest)
+/// The digests of builds' records, as the server has them, in this order.
+pub async fn digests_of(
+    remote: &Remote,
+    keys: impl Iterator<Item = BuildKey>,
+) -> Result<Vec<Digest>, Error> {
+    let mut said = Said::default();
+    for key in keys {
+        let digest = answer_of(remote, &key).await?.digest;
+        said.builds.push(SaidOf { key, digest });
+    }
+    remote.hear(&said)?;
+    Ok(said.builds.into_iter().map(|one| one.digest).collect())
+}
+
+/// Looks whether the server still knows builds that it knew before.
+pub async fn not_gone(remote: &Remote, keys: &[BuildKey]) -> Result<(), Error> {
+    for key in keys {
+        match answer_of(remote, key).await {
+            Ok(_) => {}
+            Err(error) if error.is_unknown() => remote.hear_of_no_build(key)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 async fn answer_of(remote: &Remote, key: &BuildKey) -> Result<BuildAnswer, remote::Error> {
@@ -157,29 +208,37 @@ async fn current(
         Err(Error::Remote(error)) if error.is_unknown() => {}
         outcome => return outcome,
     }
-    let memory = remote.memory();
-    if let Some(memory) = memory {
-        memory.hear_of_no_tag(remote.origin(), &target.name, &label)?;
-    }
+    remote.hear_of_no_tag(&target.name, &label)?;
     let there: Vec<DistributionSummary> =
         remote.pages(&paths::distribution_versions(&target.name), &[]).await?;
-    let releases = there.iter().filter(|summary| summary.platform.fits(platform));
-    let newest = releases
-        .map(|summary| &summary.version)
-        .filter(|version| matches!(version, DistributionVersion::Release(_)))
-        .max();
-    if let Some(memory) = memory {
-        memory.hear_of_newest(remote.origin(), &target.name, platform, newest)?;
-    }
-    match newest {
-        Some(version) => {
-            for_platform(remote, &named(Which::Named(version.clone())), platform).await
-        }
-        None => {
-            let there = there.into_iter().map(|summary| summary.version).collect();
-            Err(Error::NoRelease { name: target.name.clone(), there })
+    let fitting = there.iter().filter(|summary| summary.platform.fits(platform));
+    let versions = fitting.map(|summary| &summary.version);
+    let releases: BTreeSet<&DistributionVersion> =
+        versions.filter(|version| matches!(version, DistributionVersion::Release(_))).collect();
+    remote.hear_of_newest(&target.name, platform, releases.last().copied())?;
+    let mut withdrawn = None;
+    for version in releases.into_iter().rev() {
+        let answer = for_platform(remote, &named(Which::Named(version.clone())), platform).await?;
+        match &answer.about.withdrawal {
+            None => return Ok(answer),
+            Some(why) => withdrawn = withdrawn.or_else(|| Some((version.clone(), why.clone()))),
         }
     }
+    let is_release =
+        |one: &&DistributionSummary| matches!(one.version, DistributionVersion::Release(_));
+    let name = target.name.clone();
+    let newest = there.iter().filter(is_release).map(|one| &one.version).max();
+    if let (None, Some(newest)) = (&withdrawn, newest) {
+        let elsewhere = there.iter().filter(|one| one.version == *newest);
+        let (target, asked) = (format!("{name}@{newest}"), platform.clone());
+        let there = elsewhere.map(|one| one.platform.clone()).collect();
+        return Err(Error::NoPlatform { target, asked, there });
+    }
+    if let Some((version, why)) = withdrawn {
+        return Err(Error::AllWithdrawn { name, version, why });
+    }
+    let there = there.into_iter().map(|summary| summary.version).collect();
+    Err(Error::NoRelease { name, there })
 }
 
 /// Asks for the platform itself first, then for the one that fits, if the server names one.

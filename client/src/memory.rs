@@ -5,19 +5,22 @@
 //!
 //! A file for each server in the store's `remembered/`, replaced as a whole while a lock is held.
 
-use std::fs;
-use std::io;
-use std::io::Write as _;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use larder_schema::api::{DistributionName, TagState};
 use larder_schema::{Blake3, BuildKey, Digest, DistributionVersion, Label, Platform, ProductName};
 use serde::{Deserialize, Serialize};
 
-use crate::durable::sync_folder;
+use crate::durable::write_whole;
 use crate::kernel_lock::{Held, Mode};
 use crate::remote::Origin;
 use crate::store::{self, Store};
+
+/// The most bytes that are remembered of one server: several hundred thousand builds.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Remembers what servers say.
 #[derive(Clone, Debug)]
@@ -61,6 +64,15 @@ pub struct SaidOfTag {
     pub serial: u64,
     /// What it names.
     pub version: DistributionVersion,
+}
+
+/// What is remembered of one server, by name; written as it was said.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Said", into = "Said")]
+struct Known {
+    distributions: BTreeMap<DistributionName, Digest>,
+    builds: BTreeMap<BuildKey, Digest>,
+    tags: BTreeMap<(ProductName, Label), SaidOfTag>,
 }
 
 /// A server does not say what it said before.
@@ -128,6 +140,21 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// What is remembered cannot be had.
+    #[error("could not read `{}`, which says what the server said before", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// More is remembered than is read.
+    #[error("`{}` says too much: it has more than {MOST_BYTES} bytes", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl From<Rollback> for Error {
@@ -144,7 +171,7 @@ impl Memory {
 
     /// Compares what `server` says with what it said before, and remembers it.
     pub fn hear(&self, server: &Origin, said: &Said) -> Result<(), Error> {
-        let mut known = read(&file(&Store::look(&self.store)?, server))?;
+        let mut known = self.read(&file(&Store::look(&self.store)?, server))?;
         if !self.learn(&mut known, said)? {
             return Ok(());
         }
@@ -158,17 +185,24 @@ impl Memory {
         name: &ProductName,
         tag: &Label,
     ) -> Result<(), Error> {
-        let is_it = |said: &SaidOfTag| said.name == *name && said.tag == *tag;
-        let known = read(&file(&Store::look(&self.store)?, server))?;
-        let Some(before) = known.tags.into_iter().find(is_it) else { return Ok(()) };
+        let key = (name.clone(), tag.clone());
+        let mut known = self.read(&file(&Store::look(&self.store)?, server))?;
+        let Some(before) = known.tags.remove(&key) else { return Ok(()) };
         if self.accepts {
-            return self.change(server, |known| {
-                known.tags.retain(|said| !is_it(said));
-                Ok(true)
-            });
+            return self.change(server, |known| Ok(known.tags.remove(&key).is_some()));
         }
         let (name, version, serial) = (format!("{name}@{tag}"), before.version, before.serial);
         Err(Rollback::Gone { name, before: format!("{version} (serial {serial})") }.into())
+    }
+
+    /// Hears that there is no such build.
+    pub fn hear_of_no_build(&self, server: &Origin, key: &BuildKey) -> Result<(), Error> {
+        let known = self.read(&file(&Store::look(&self.store)?, server))?;
+        let Some(before) = known.builds.get(key) else { return Ok(()) };
+        if self.accepts {
+            return self.change(server, |known| Ok(known.builds.remove(key).is_some()));
+        }
+        Err(Rollback::Gone { name: key.to_string(), before: before.to_string() }.into())
     }
 
     /// Hears that `newest` is the newest release of a distribution that fits `platform`.
@@ -179,39 +213,50 @@ impl Memory {
         platform: &Platform,
         newest: Option<&DistributionVersion>,
     ) -> Result<(), Error> {
-        let is_newer = |said: &&SaidOf<DistributionName>| {
-            let DistributionName { name: known, version, platform: of } = &said.key;
+        let is_newer = |known: &DistributionName| {
+            let DistributionName { name: of, version, platform: fits } = known;
             let release = matches!(version, DistributionVersion::Release(_));
-            known == name && of.fits(platform) && release && newest.is_none_or(|it| version > it)
+            of == name && fits.fits(platform) && release && newest.is_none_or(|it| version > it)
         };
-        let known = read(&file(&Store::look(&self.store)?, server))?;
-        match known.distributions.iter().find(is_newer).filter(|_| !self.accepts) {
-            None => Ok(()),
-            Some(said) => {
-                Err(Rollback::Gone { name: told(&said.key), before: said.digest.to_string() }
-                    .into())
-            }
+        let known = self.read(&file(&Store::look(&self.store)?, server))?;
+        let Some((key, before)) = known.distributions.iter().find(|(key, _)| is_newer(key)) else {
+            return Ok(());
+        };
+        if self.accepts {
+            return self.change(server, |known| {
+                known.distributions.retain(|key, _| !is_newer(key));
+                Ok(true)
+            });
+        }
+        Err(Rollback::Gone { name: told(key), before: before.to_string() }.into())
+    }
+
+    /// What is remembered; who accepts what servers say now starts anew where it cannot be read.
+    fn read(&self, path: &Path) -> Result<Known, Error> {
+        match read(path) {
+            Err(_) if self.accepts => Ok(Known::default()),
+            outcome => outcome,
         }
     }
 
     fn change(
         &self,
         server: &Origin,
-        change: impl FnOnce(&mut Said) -> Result<bool, Error>,
+        change: impl FnOnce(&mut Known) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let store = Store::open(&self.store)?;
         let path = file(&store, server);
         let lock = path.with_extension("lock");
         let _alone = Held::take(&lock, Mode::Alone, || {}).map_err(store::disk("lock", &lock))?;
-        let mut known = read(&path)?;
+        let mut known = self.read(&path)?;
         if change(&mut known)? {
-            write(&path, &known).map_err(store::disk("write", &path))?;
+            write(&path, known).map_err(store::disk("write", &path))?;
         }
         Ok(())
     }
 
     /// Adds what is new; answers whether there was something.
-    fn learn(&self, known: &mut Said, said: &Said) -> Result<bool, Error> {
+    fn learn(&self, known: &mut Known, said: &Said) -> Result<bool, Error> {
         let mut is_new = false;
         for one in &said.distributions {
             is_new |= self.learn_one(&mut known.distributions, one, told)?;
@@ -220,33 +265,32 @@ impl Memory {
             is_new |= self.learn_one(&mut known.builds, one, ToString::to_string)?;
         }
         for tag in &said.tags {
-            is_new |= self.learn_tag(&mut known.tags, tag)?;
+            is_new |= self.learn_tag(known, tag)?;
         }
         Ok(is_new)
     }
 
-    fn learn_one<K: Clone + PartialEq>(
+    fn learn_one<K: Clone + Ord>(
         &self,
-        known: &mut Vec<SaidOf<K>>,
+        known: &mut BTreeMap<K, Digest>,
         said: &SaidOf<K>,
         told: impl Fn(&K) -> String,
     ) -> Result<bool, Error> {
-        match known.iter_mut().find(|known| known.key == said.key) {
-            Some(known) if known.digest == said.digest => return Ok(false),
-            Some(known) if self.accepts => known.digest = said.digest,
-            Some(SaidOf { digest: before, .. }) => {
+        match known.get(&said.key) {
+            Some(before) if *before == said.digest => return Ok(false),
+            Some(before) if !self.accepts => {
                 let (name, before, now) = (told(&said.key), *before, said.digest);
                 return Err(Rollback::Other { name, before, now }.into());
             }
-            None => known.push(said.clone()),
-        }
+            _ => known.insert(said.key.clone(), said.digest),
+        };
         Ok(true)
     }
 
-    fn learn_tag(&self, known: &mut Vec<SaidOfTag>, said: &SaidOfTag) -> Result<bool, Error> {
-        let same = |known: &&mut SaidOfTag| known.name == said.name && known.tag == said.tag;
-        let Some(known) = known.iter_mut().find(same) else {
-            known.push(said.clone());
+    fn learn_tag(&self, known: &mut Known, said: &SaidOfTag) -> Result<bool, Error> {
+        let key = (said.name.clone(), said.tag.clone());
+        let Some(known) = known.tags.get_mut(&key) else {
+            known.tags.insert(key, said.clone());
             return Ok(true);
         };
         if known == said {
@@ -268,6 +312,30 @@ impl Memory {
     }
 }
 
+impl From<Said> for Known {
+    fn from(Said { distributions, builds, tags }: Said) -> Self {
+        let key = |tag: &SaidOfTag| (tag.name.clone(), tag.tag.clone());
+        Self {
+            distributions: distributions.into_iter().map(|one| (one.key, one.digest)).collect(),
+            builds: builds.into_iter().map(|one| (one.key, one.digest)).collect(),
+            tags: tags.into_iter().map(|tag| (key(&tag), tag)).collect(),
+        }
+    }
+}
+
+impl From<Known> for Said {
+    fn from(Known { distributions, builds, tags }: Known) -> Self {
+        fn said<K>((key, digest): (K, Digest)) -> SaidOf<K> {
+            SaidOf { key, digest }
+        }
+        Self {
+            distributions: distributions.into_iter().map(said).collect(),
+            builds: builds.into_iter().map(said).collect(),
+            tags: tags.into_values().collect(),
+        }
+    }
+}
+
 impl SaidOfTag {
     /// What an answer says.
     pub fn of(state: &TagState) -> Self {
@@ -285,22 +353,19 @@ fn file(store: &Store, server: &Origin) -> PathBuf {
     store.remembered().join(format!("{name}.json"))
 }
 
-fn read(path: &Path) -> Result<Said, Error> {
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
+fn read(path: &Path) -> Result<Known, Error> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)) {
+        Ok(read) if read as u64 > MOST_BYTES => Err(Error::TooLarge { path: path.to_owned() }),
+        Ok(_) => serde_json::from_slice(&bytes)
             .map_err(|source| Error::Malformed { path: path.to_owned(), source }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Said::default()),
-        Err(error) => Err(store::disk("read", path)(error).into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Known::default()),
+        Err(source) => Err(Error::Unreadable { path: path.to_owned(), source }),
     }
 }
 
-fn write(path: &Path, known: &Said) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&serde_json::to_vec_pretty(known)?)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    sync_folder(folder)
+fn write(path: &Path, known: Known) -> io::Result<()> {
+    write_whole(path, &serde_json::to_vec(&Said::from(known))?, 0o600)
 }
 
 #[cfg(test)]
@@ -369,6 +434,35 @@ mod tests {
         newest("1.0.1").unwrap();
         newest("1.0.2").unwrap();
         assert!(newest("1.0.0").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_memory_until_somebody_accepts_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = |accepts| Memory::new(folder.path().join("store"), accepts);
+        memory(false).hear(&server(1), &tag(2, "1.0.1")).unwrap();
+        let path = file(&Store::look(&memory(false).store).unwrap(), &server(1));
+
+        std::fs::write(&path, "{\"tags\"").unwrap();
+        let malformed = memory(false).hear(&server(1), &tag(1, "1.0.0"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let unreadable = memory(false).hear(&server(1), &tag(1, "1.0.0"));
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, "{").unwrap();
+        memory(true).hear(&server(1), &tag(1, "1.0.0")).unwrap();
+
+        assert!(matches!(malformed, Err(Error::Malformed { .. })));
+        assert!(matches!(unreadable, Err(Error::Unreadable { .. })));
+        memory(false).hear(&server(1), &tag(1, "1.0.0")).unwrap();
+        assert!(memory(false).hear(&server(1), &tag(0, "1.0.0")).is_err());
+    }
+
+    #[test]
+    fn what_says_too_much_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MOST_BYTES + 1).unwrap();
+        assert!(matches!(read(file.path()), Err(Error::TooLarge { .. })));
     }
 
     #[test]

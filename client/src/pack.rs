@@ -20,6 +20,7 @@ use tempfile::NamedTempFile;
 
 pub use tree::TreeError;
 
+use crate::durable::place_of;
 use crate::record::{self, Bytes, Part};
 use crate::upload::{FileError, LocalFile};
 use compress::Compressor;
@@ -256,8 +257,8 @@ fn staged(
 }
 
 fn put(staging: NamedTempFile, path: &Path) -> Result<(), Error> {
-    let kept = staging.persist(path).map(drop);
-    kept.map_err(|error| Error::Write { path: path.to_owned(), source: error.error })
+    let kept = place_of(path).and_then(|place| Ok(staging.persist(place).map(drop)?));
+    kept.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use larder_schema::api::{DistributionName, DistributionSummary, PublishAnswer, paths};
 use larder_schema::{Distribution, DistributionVersion, Platform, ProductName, Stage};
 
-use crate::lookup;
+use crate::lookup::{self, WithdrawnDistribution};
 use crate::remote::{self, Remote};
 use crate::target::{Target, Which};
 
@@ -59,6 +59,17 @@ pub enum Error {
         /// How far it has come.
         stage: Stage,
     },
+    /// It was withdrawn.
+    #[error("{0}")]
+    Withdrawn(Box<WithdrawnDistribution>),
+    /// It is a candidate for another version.
+    #[error("{candidate} is a candidate of another version than {version}")]
+    OfAnother {
+        /// The candidate's version.
+        candidate: DistributionVersion,
+        /// The version that it should become.
+        version: DistributionVersion,
+    },
     /// Something else has the new name already.
     #[error(
         "{} {} for {} is already published, and is not this candidate", .0.name, .0.version,
@@ -86,12 +97,15 @@ impl Wish {
         let there: Vec<DistributionSummary> = remote.pages(&path, &[]).await?;
         let mut plan = Plan { documents: Vec::new(), existing: Vec::new() };
         for candidate in self.candidates(&there)? {
-            let document = self.document(remote, candidate).await?;
+            let (document, withdrawn) = self.document(remote, candidate).await?;
             let taken = there.iter().find(|summary| {
                 summary.version == self.version && summary.platform == document.platform
             });
             match taken {
-                None => plan.documents.push(document),
+                None => match withdrawn {
+                    None => plan.documents.push(document),
+                    Some(withdrawn) => return Err(Error::Withdrawn(Box::new(withdrawn))),
+                },
                 Some(taken) if taken.digest == document.digest()? => {
                     plan.existing.push(taken.clone());
                 }
@@ -132,21 +146,28 @@ impl Wish {
         Ok(found)
     }
 
+    /// What a candidate becomes, and whether it was withdrawn.
     async fn document(
         &self,
         remote: &Remote,
         candidate: &DistributionSummary,
-    ) -> Result<Distribution, Error> {
+    ) -> Result<(Distribution, Option<WithdrawnDistribution>), Error> {
         let which = Which::Exactly(candidate.digest);
         let target = Target { name: self.name.clone(), which };
         let found = lookup::distribution(remote, &target, &candidate.platform).await?;
+        let withdrawn = WithdrawnDistribution::of(&found.answer);
         let document = found.distribution.document;
-        if document.is_candidate() {
-            return Ok(document.promoted(candidate.digest, self.version.clone(), self.stage));
+        if !document.is_candidate() {
+            let Distribution { name, version, platform, stage, .. } = document;
+            let named = Box::new(DistributionName { name, version, platform });
+            return Err(Error::NoCandidate { named, stage });
         }
-        let Distribution { name, version, platform, stage, .. } = document;
-        let named = Box::new(DistributionName { name, version, platform });
-        Err(Error::NoCandidate { named, stage })
+        if !document.version.may_become(&self.version) {
+            let (candidate, version) = (document.version, self.version.clone());
+            return Err(Error::OfAnother { candidate, version });
+        }
+        let promoted = document.promoted(candidate.digest, self.version.clone(), self.stage);
+        Ok((promoted, withdrawn))
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use larder_schema::Problem;
+use larder_schema::{BuildKey, DistributionVersion, Label, Platform, Problem, ProductName};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
@@ -84,14 +84,36 @@ impl Remote {
         Self { memory: Some(memory), ..self }
     }
 
-    /// What the server has said before, if that is remembered.
-    pub fn memory(&self) -> Option<&Memory> {
-        self.memory.as_ref()
-    }
-
     /// Compares what the server says with what it said before, and remembers it.
     pub fn hear(&self, said: &Said) -> Result<(), memory::Error> {
-        match self.memory.as_ref().map(|memory| memory.hear(&self.origin, said)) {
+        self.compare(|memory| memory.hear(&self.origin, said))
+    }
+
+    /// Hears that there is no such tag.
+    pub fn hear_of_no_tag(&self, name: &ProductName, tag: &Label) -> Result<(), memory::Error> {
+        self.compare(|memory| memory.hear_of_no_tag(&self.origin, name, tag))
+    }
+
+    /// Hears that there is no such build.
+    pub fn hear_of_no_build(&self, key: &BuildKey) -> Result<(), memory::Error> {
+        self.compare(|memory| memory.hear_of_no_build(&self.origin, key))
+    }
+
+    /// Hears which release of a distribution is the newest that fits `platform`.
+    pub fn hear_of_newest(
+        &self,
+        name: &ProductName,
+        platform: &Platform,
+        newest: Option<&DistributionVersion>,
+    ) -> Result<(), memory::Error> {
+        self.compare(|memory| memory.hear_of_newest(&self.origin, name, platform, newest))
+    }
+
+    fn compare(
+        &self,
+        compare: impl FnOnce(&Memory) -> Result<(), memory::Error>,
+    ) -> Result<(), memory::Error> {
+        match self.memory.as_ref().map(compare) {
             // Who may not write to the store can look at what the server has nonetheless.
             Some(Err(memory::Error::Store(error))) => self.progress.warn(error),
             Some(outcome) => return outcome,

@@ -251,7 +251,7 @@ impl Store {
         Ok(place)
     }
 
-    /// Writes the index of a tree.
+    /// Writes the index of a tree; whoever writes many makes them durable all at once.
     pub fn write_contents(&self, tree: &TreeChecksum, entries: &[Entry]) -> Result<(), Error> {
         let contents = Contents::new(entries);
         let bytes = serde_json::to_vec(&contents)

@@ -15,7 +15,7 @@ mod tree;
 use std::fs;
 use std::path::Path;
 
-use larder_schema::{Build, Digest, ProductName, TreeChecksum};
+use larder_schema::{Build, Digest, Listed, ProductName, TreeChecksum};
 use serde::Serialize;
 
 use crate::environment::{Changing, Deed, Environment, Generation, Leads};
@@ -178,13 +178,12 @@ pub async fn check_with(remote: &Remote, generation: &Generation) -> Result<(), 
             return Err(Error::Otherwise { what: locked.name() });
         }
     }
-    for build in &generation.lock.builds {
-        let key = build.key();
-        if build.record != Some(lookup::digest_of(remote, &key).await?) {
-            return Err(Error::Otherwise { what: key.to_string() });
-        }
+    let builds = &generation.lock.builds;
+    let digests = lookup::digests_of(remote, builds.iter().map(Listed::key)).await?;
+    match builds.iter().zip(digests).find(|(build, digest)| build.record != Some(*digest)) {
+        None => Ok(()),
+        Some((build, _)) => Err(Error::Otherwise { what: build.key().to_string() }),
     }
-    Ok(())
 }
 
 /// Mends what `report` found, and verifies again; takes Python's bytecode away in any case.

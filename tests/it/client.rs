@@ -326,6 +326,9 @@ async fn a_lock_file_installs_the_same_elsewhere() {
     other.ok(["verify", "--prefix", "env", "--expect", digest]);
     let wrong = format!("sha256:{}", "0".repeat(64));
     other.run(["verify", "--prefix", "env", "--expect", &wrong]).expect(3);
+    let report: Value =
+        other.run(["verify", "--prefix", "env", "--expect", &wrong, "--json"]).expect(3).json();
+    assert_eq!((&report["ok"], report["digest"].as_str()), (&json!(false), Some(digest)));
 }
 
 #[tokio::test]

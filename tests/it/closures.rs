@@ -210,11 +210,23 @@ async fn test_builds_and_contexts_are_kept_once_they_were_said() {
     world.larder.run(["install", "branch", "--prefix", "env"]).expect(3);
     world.larder.ok(["install", "branch", "--test", "--context", "operations", "--prefix", "env"]);
     let refused = world.larder.run(["install", "gdb", "--prefix", "env"]).expect(3);
+    let lock = world.larder.ok(["lock", "gdb", "-o", "-"]).stdout;
+    world.larder.write("gdb.json", lock.as_bytes());
+    let by_lock = ["install", "--lock", "gdb.json", "--prefix", "env"];
+    let refused_by_lock = world.larder.run(by_lock).expect(3);
+    let socket = world.larder.path("socket");
+    let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    world.larder.run(["lock", "gdb", "-o", "socket"]).expect(1);
+    assert!(!socket.is_file(), "it was replaced");
     world.larder.ok(["install", "plot", "--prefix", "env"]);
 
-    assert!(refused.stderr.contains("operations"), "{}", refused.all());
+    for refused in [refused, refused_by_lock] {
+        assert!(refused.stderr.contains("operations"), "{}", refused.all());
+    }
     let status = world.json(&["status", "--prefix", "env"]);
     assert_eq!((&status["context"], &status["test"]), (&json!("operations"), &json!(true)));
+    let history = world.json(&["history", "--prefix", "env"]);
+    assert_eq!(history["items"][1]["command"], "install branch --context operations --test");
     assert_eq!(world.list(), ["base@1.0.0-b1", "branch@1.0.0-b1", "plot@1.0.0-b1"]);
 }
 
@@ -246,6 +258,10 @@ async fn a_withdrawn_build_in_an_exact_lock_installs_and_warns() {
     world.registry.admin().post("/api/v1/statements", &said).await.expect(201);
 
     let installed = world.larder.ok(["install", "--lock", "lock.json", "--prefix", "env"]);
+    for more in [&["--test"][..], &["--platform", "macos-aarch64"]] {
+        let both = [&["install", "--lock", "lock.json", "--prefix", "env"], more].concat();
+        world.larder.run(both).expect(2);
+    }
     let refused = world.larder.run(["lock", "afw", "-o", "other.json"]).expect(3);
     let updated = world.larder.run(["update", "--prefix", "env"]).expect(3);
     world.larder.ok(["verify", "--full", "--prefix", "env"]);

@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use larder_tests::redact::redacted;
-use larder_tests::{BuildBuilder, DistributionBuilder, Parcel, TestRegistry, build, distribution};
+use larder_tests::{
+    BuildBuilder, DistributionBuilder, Larder, Parcel, TestRegistry, build, distribution,
+};
 use serde_json::{Value, json};
 
 fn made(product: &str, name: &str) -> BuildBuilder {
@@ -255,4 +257,41 @@ async fn the_sums_of_a_distribution_are_read_by_sha256sum() {
     let said = String::from_utf8(good.stdout).unwrap();
     assert!(good.status.success() && said.lines().count() == 3, "{said}");
     assert!(!bad.status.success());
+}
+
+#[tokio::test]
+async fn what_is_not_there_as_asked_is_told_as_what_it_is() {
+    let (registry, parcels) = with_closure().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    let mac = made("macd", "1.0.0-b1").platform("macos-aarch64").pack();
+    registry.publish_all(&[&mac]).await;
+    let on_mac = distribution("macs", "1.0.0").of([&mac]).field("platform", json!("macos-aarch64"));
+    registry.distribute(&on_mac).await;
+    registry.distribute(&distribution("lsst", "1.0.0").of(&parcels)).await;
+    let linux = ["--platform", "linux-x86_64", "--prefix", "env"];
+    let install = |target| larder.run([&["install", target], &linux[..]].concat()).expect(3).stderr;
+
+    let [product, version, elsewhere] = ["afw@1.0.1", "lsst@7.0.0", "macs"].map(install);
+
+    assert!(product.contains("it is a product") && product.contains("`afw@=M.n.p`"), "{product}");
+    assert!(!version.contains("product"), "{version}");
+    assert!(elsewhere.contains("there for `macos-aarch64`, not for linux-x86_64"), "{elsewhere}");
+}
+
+#[tokio::test]
+async fn a_document_is_published_with_the_client_and_its_digest_and_warnings_are_told() {
+    let (registry, parcels) = with_closure().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    let document = distribution("lsst", "1.0.0").of(&parcels).document();
+    larder.write("lsst.json", &serde_json::to_vec(&document).unwrap());
+    larder.ok(["withdraw", "log@2.1.0-b1", "--reason", "it loses lines"]);
+
+    let ran = larder.ok(["dist", "publish", "lsst.json"]);
+    let again: Value = larder.ok(["dist", "publish", "lsst.json", "--json"]).json();
+
+    let read: Value = registry.anybody().read("/api/v1/distributions/lsst/1.0.0").await;
+    let digest = read["digest"].as_str().unwrap();
+    assert_eq!(ran.stdout.trim(), format!("distribution lsst@1.0.0 for linux-x86_64, {digest}"));
+    assert!(ran.stderr.contains("it loses lines"), "{}", ran.all());
+    assert_eq!(again["distribution"]["digest"], digest);
 }

@@ -172,14 +172,26 @@ async fn what_is_no_candidate_is_not_promoted() {
 #[tokio::test]
 async fn a_withdrawn_candidate_stays_one() {
     let (registry, larder) = with_larder().await;
-    publish(&larder, "1.0.0.rc1", "candidate", &[&parcel("afw", "1.0.0-b1", LINUX)]);
-    let (_, digest) = audited(&registry.anybody(), "1.0.0.rc1").await;
-    let said = json!({"subject": digest, "kind": "withdrawn", "reason": "it crashes"});
-    registry.admin().post("/api/v1/statements", &said).await.expect(201);
+    for platform in [LINUX, MAC] {
+        publish(&larder, "1.0.0.rc1", "candidate", &[&parcel("afw", "1.0.0-b1", platform)]);
+    }
+    let on_mac = ["withdraw", "apps@1.0.0.rc1", "--platform", MAC, "--reason", "it crashes"];
+    larder.ok(on_mac);
+    let promote = ["dist", "promote", "apps@1.0.0.rc1", "--as", "1.0.0"];
 
-    let ran = larder.run(["dist", "promote", "apps@1.0.0.rc1", "--as", "1.0.0"]).expect(1);
+    let whole = larder.run(promote).expect(1);
+    let before = registry.anybody().all("/api/v1/distributions/apps", 10).await;
+    larder.ok([&promote[..], &["--platform", LINUX]].concat());
+    let rest = larder.run(promote).expect(1);
 
-    assert!(ran.stderr.contains("was withdrawn: it crashes"), "{}", ran.all());
+    for ran in [whole, rest] {
+        assert!(
+            ran.stderr.contains(&format!("for {MAC}` was withdrawn: it crashes")),
+            "{}",
+            ran.all()
+        );
+    }
+    assert_eq!(before.len(), 2, "the other platform was not promoted alone");
 }
 
 #[tokio::test]

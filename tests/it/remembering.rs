@@ -101,8 +101,27 @@ async fn a_server_that_says_something_else_under_a_name_is_refused() {
     insta::assert_snapshot!(redacted(&refused.all()));
     // Nobody asked for the tag before, so that its absence says nothing; its version does.
     assert_eq!(untagged.code, Some(3), "{}", untagged.all());
-    assert!(!fully.stderr.is_empty());
+    assert!(fully.stderr.contains("there is no apps sha256:"), "{}", fully.all());
     watched.larder.ok(["verify", "--prefix", "env"]);
+}
+
+#[tokio::test]
+async fn a_product_does_not_go_back_to_an_older_build_because_the_newer_one_is_gone() {
+    let mut watched = Watched::start().await;
+    watched.publish("1.0.1", false).await;
+    let copy = watched.registry.folder().join("copy");
+    let kept = copy.clone();
+    watched.restart_after(|data| copy_folder(data, &kept)).await;
+    watched.publish("1.0.2", false).await;
+    watched.larder.ok(["install", "pkg:afw", "--prefix", "env"]);
+    watched.set_back_to(&copy).await;
+    let update = ["update", "--prefix", "env"];
+
+    let refused = watched.larder.run(update).expect(3);
+    let accepted = watched.larder.ok([&update[..], &["--accept-rollback"]].concat());
+
+    assert!(refused.stderr.contains("does not know `afw@1.0.2-b1"), "{}", refused.all());
+    assert!(accepted.stdout.contains("1.0.2-b1 → 1.0.1-b1"), "{}", accepted.all());
 }
 
 #[tokio::test]
@@ -117,6 +136,7 @@ async fn a_tag_and_a_release_that_are_gone_are_missed() {
     watched.set_back_to(&copy).await;
     let release = watched.shows("apps").expect(3);
     let accepted = watched.larder.run(["dist", "show", "apps", "--accept-rollback"]).expect(0);
+    let accepted_for_good = watched.shows("apps").expect(0);
     watched.publish("1.0.3", true).await;
     watched.shows("apps").expect(0);
     watched.set_back_to(&copy).await;
@@ -124,6 +144,8 @@ async fn a_tag_and_a_release_that_are_gone_are_missed() {
     let tag = watched.shows("apps").expect(3);
 
     assert!(release.stderr.contains("does not know `apps@1.0.2"), "{}", release.all());
-    assert!(accepted.stdout.contains("apps@1.0.1"), "{}", accepted.all());
+    for accepted in [accepted, accepted_for_good] {
+        assert!(accepted.stdout.contains("1.0.1-b1"), "{}", accepted.all());
+    }
     assert!(tag.stderr.contains("does not know `apps@current`"), "{}", tag.all());
 }

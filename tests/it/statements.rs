@@ -1,5 +1,6 @@
 //! What is said later about a digest: it is kept for good, and told wherever the build is told of.
 
+use larder_schema::api::MAX_HOLDERS;
 use larder_tests::redact::redacted;
 use larder_tests::{Larder, Ran, TestRegistry, build, distribution};
 use serde_json::{Value, json};
@@ -83,7 +84,8 @@ async fn what_is_withdrawn_names_what_to_take_instead() {
     let subject = read["digest"].as_str().unwrap();
     let said = registry.anybody().all(&format!("/api/v1/statements?subject={subject}"), 1).await;
     assert_eq!((said.len(), &said[0]["replaced_by"]), (1, &json!("1.0.0-b2")));
-    assert!(refused.iter().all(|ran| [Some(1), Some(2)].contains(&ran.code)), "{refused:#?}");
+    let codes: Vec<_> = refused.iter().map(|ran| ran.code.unwrap_or_default()).collect();
+    assert_eq!(codes, [1, 1, 1, 1, 1, 2, 2], "{refused:#?}");
     insta::assert_snapshot!(refused.map(|ran| redacted(&ran.stderr)).join("\n"));
     let shown = [
         larder.ok(["show", "afw@1.0.0-b1"]),
@@ -169,4 +171,66 @@ async fn who_has_a_withdrawn_build_hears_of_it_from_list_and_verify() {
     let offline = offline.env("LARDER_SERVER", "http://127.0.0.1:1").output().unwrap();
     let offline = Ran::of(offline).expect(0);
     assert!(offline.stdout.contains("afw") && offline.stderr.is_empty(), "{}", offline.all());
+}
+
+#[tokio::test]
+async fn a_withdrawn_distribution_is_not_the_newest_and_who_has_it_hears_of_it() {
+    let registry = TestRegistry::start().await;
+    let afw = registry.publish(build("afw", "1.0.0-b1").file("a", b"a")).await;
+    for version in ["1.0.0", "1.0.1", "1.0.2"] {
+        registry.distribute(&distribution("apps", version).of([&afw])).await;
+    }
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    let withdraw = |version: &str| {
+        larder.ok(["withdraw", &format!("apps@{version}"), "--reason", "made of the wrong branch"])
+    };
+    withdraw("1.0.1");
+    withdraw("1.0.2");
+
+    let newest: Value = larder.ok(["dist", "show", "apps", "--json"]).json();
+    let exact = larder.ok(["install", "apps@1.0.2", "--prefix", "env"]);
+    let locked = larder.ok(["lock", "apps@1.0.2", "-o", "lock.json"]);
+    let of_lock = larder.ok(["install", "--lock", "lock.json", "--prefix", "other"]);
+    let [listed, verified] =
+        ["list", "verify"].map(|command| larder.ok([command, "--prefix", "env"]));
+    let [items, report]: [Value; 2] =
+        ["list", "verify"].map(|command| larder.ok([command, "--prefix", "env", "--json"]).json());
+    let quiet = larder.ok(["install", "apps", "--prefix", "good"]);
+    withdraw("1.0.0");
+    let none = larder.run(["install", "apps", "--prefix", "none"]).expect(3);
+
+    assert_eq!(newest["version"], "1.0.0");
+    let sentence = "`apps@1.0.2 for linux-x86_64` was withdrawn: made of the wrong branch";
+    for ran in [exact, locked, of_lock] {
+        assert!(ran.stderr.contains(sentence), "{}", ran.all());
+    }
+    let line = "WITHDRAWN  apps@1.0.2 for linux-x86_64: made of the wrong branch";
+    for ran in [listed, verified] {
+        assert!(ran.stdout.contains(line), "{}", ran.all());
+    }
+    for document in [items, report] {
+        assert_eq!(document["withdrawn_distributions"][0]["version"], "1.0.2", "{document:#}");
+    }
+    assert!(!quiet.stderr.contains("withdrawn"), "{}", quiet.all());
+    assert!(none.stderr.contains("all its releases were withdrawn; 1.0.2"), "{}", none.all());
+}
+
+#[tokio::test]
+async fn a_withdrawn_build_is_found_among_all_that_share_its_archive() {
+    let registry = TestRegistry::start().await;
+    let parcels: Vec<_> = (0..=MAX_HOLDERS)
+        .map(|at| build(&format!("p{at:03}"), "1.0.0-b1").file("same", b"same").pack())
+        .collect();
+    registry.publish_all(&parcels.iter().collect::<Vec<_>>()).await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    larder.ok(["install", "p000", "p100", "--prefix", "env"]);
+    larder.ok(["withdraw", "p000@1.0.0-b1", "--reason", "it crashes"]);
+    larder.ok(["withdraw", "p100@1.0.0-b1", "--reason", "it crashes"]);
+
+    let listed = larder.ok(["list", "--prefix", "env"]);
+
+    for product in ["p000", "p100"] {
+        let line = format!("WITHDRAWN  {product}@1.0.0-b1");
+        assert!(listed.stdout.contains(&line), "{}", listed.all());
+    }
 }

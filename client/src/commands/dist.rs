@@ -6,10 +6,11 @@ mod promote;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use larder_schema::api::{DistributionSummary, Page, paths};
+use larder_schema::api::{DistributionSummary, Page, PublishAnswer, paths};
 use larder_schema::{Distribution, Platform, ProductName};
 
 use super::Session;
+use super::changed::distributed;
 use super::table::Table;
 use super::withdraw::notes;
 use crate::error::{Exit, Failure};
@@ -143,9 +144,7 @@ fn describe(found: &Found, notes: Vec<(&str, String)>) -> String {
         row("tag", format!("{} (serial {})", tag.tag, tag.serial));
     }
     for withdrawn in &found.answer.about.withdrawn {
-        let instead = withdrawn.replaced_by.as_ref();
-        let instead = instead.map_or(String::new(), |build| format!(" (take {build} instead)"));
-        row("WITHDRAWN", format!("{}: {}{instead}", withdrawn.key, withdrawn.reason));
+        row("WITHDRAWN", format!("{}: {}", withdrawn.key, withdrawn.why()));
     }
     for (name, note) in notes {
         row(name, note);
@@ -172,13 +171,12 @@ async fn publish(remote: &Remote, file: PathBuf, session: &Session) -> Result<Ex
     if let Some(fault) = document.fault() {
         return Err(Failure::new(Exit::Usage, Unreadable::Fault(file, fault)));
     }
-    let answer: serde_json::Value = remote.post(&paths::distributions(), &document).await?;
+    let answer: PublishAnswer = remote.post(&paths::distributions(), &document).await?;
+    for warning in &answer.warnings {
+        session.progress.warn(warning);
+    }
     session.output.answer(&answer, || {
-        let digest = answer.get("digest").and_then(serde_json::Value::as_str).unwrap_or_default();
-        format!(
-            "Published {}@{} for {}\n{digest}",
-            document.name, document.version, document.platform
-        )
+        answer.distribution.iter().map(|one| distributed(one) + "\n").collect()
     })?;
     Ok(Exit::Done)
 }

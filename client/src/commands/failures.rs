@@ -35,10 +35,17 @@ impl From<lookup::Error> for Failure {
                 Self::new(Exit::No, error).hint("look with `larder search` and `larder dist list`")
             }
             Error::Both { .. } => Self::new(Exit::Usage, error).hint("say which is meant"),
+            Error::OfProduct { ref name, .. } => {
+                let hint = format!(
+                    "a version of it is `{name}@=M.n.p`, the newest that fits `{name}@^M.n`, one \
+                     build `{name}@M.n.p-bID`; `larder show {name}` shows all"
+                );
+                Self::new(Exit::No, error).hint(hint)
+            }
             Error::NoPlatform { .. } => {
                 Self::new(Exit::No, error).hint("name one of them with `--platform`")
             }
-            Error::NoRelease { .. } => {
+            Error::NoRelease { .. } | Error::AllWithdrawn { .. } => {
                 Self::new(Exit::No, error).hint("name a version: `NAME@VERSION`")
             }
             Error::Memory(error) => error.into(),
@@ -56,8 +63,12 @@ impl From<memory::Error> for Failure {
                  know, `--accept-rollback` remembers what it says now",
             ),
             Error::Store(error) => error.into(),
-            Error::Malformed { .. } => Self::failed(error)
-                .hint("remove that file; what the server says next is then taken for the truth"),
+            Error::Malformed { .. } | Error::Unreadable { .. } | Error::TooLarge { .. } => {
+                Self::failed(error).hint(
+                    "`--accept-rollback` starts it anew: what the server says next is then taken \
+                     for the truth",
+                )
+            }
         }
     }
 }

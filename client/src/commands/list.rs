@@ -10,6 +10,7 @@ use super::{Session, withdrawn};
 use crate::cli::Prefix;
 use crate::environment::Environment;
 use crate::error::{Exit, Failure};
+use crate::lookup::WithdrawnDistribution;
 
 /// Arguments of `larder list`.
 #[derive(Args, Debug)]
@@ -30,12 +31,23 @@ pub async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
     let withdrawn = withdrawn::since(session, &generation.lock).await;
     let text = format!("{}{}", table(&items).render(), withdrawn::lines(&withdrawn));
     let why = |listed: &Listed| {
-        let found = withdrawn.iter().find(|one| one.key == listed.key());
+        let found = withdrawn.builds.iter().find(|one| one.key == listed.key());
         found.map(|one| one.why())
     };
     let items = items.into_iter().map(|listed| Item { withdrawn: why(&listed), listed }).collect();
-    session.output.answer(&Page { items, next: None }, || text)?;
+    let page = Page { items, next: None };
+    let listing = Listing { page, withdrawn_distributions: &withdrawn.distributions };
+    session.output.answer(&listing, || text)?;
     Ok(Exit::Done)
+}
+
+/// The builds of an environment, and which of its distributions were withdrawn.
+#[derive(Serialize)]
+struct Listing<'a> {
+    #[serde(flatten)]
+    page: Page<Item>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    withdrawn_distributions: &'a [WithdrawnDistribution],
 }
 
 /// A build, and why it was withdrawn if it was.

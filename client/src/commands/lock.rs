@@ -1,13 +1,13 @@
 //! `larder lock`: writes down exactly what an install would install, and installs nothing.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
 use super::Session;
-use super::install::{PurposeArgs, requested};
+use super::words::{PurposeArgs, requested};
+use crate::durable::{place_of, write_whole};
 use crate::error::{Exit, Failure};
 use crate::find::Finder;
 use crate::lock::Lock;
@@ -21,7 +21,7 @@ pub struct LockArgs {
     /// Distributions and products, as `larder install` takes them
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// Where the lock goes
+    /// Where the lock goes; `-`: to standard output, and nothing else
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// What it is for
@@ -58,6 +58,10 @@ pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
     for warning in &found.warnings {
         session.progress.warn(warning);
     }
+    if args.output.as_os_str() == "-" {
+        session.output.text(found.lock.to_json().map_err(Failure::failed)?)?;
+        return Ok(Exit::Done);
+    }
     write(&args.output, &found.lock)?;
     let locked = Locked {
         digest: found.lock.digest().map_err(Failure::failed)?,
@@ -79,19 +83,9 @@ pub async fn run(args: LockArgs, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Writes a lock, whole or not at all.
 fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
     let text = lock.to_json().map_err(Failure::failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let written = || -> std::io::Result<()> {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        let mut file = tempfile::Builder::new()
-            .permissions(mode)
-            .tempfile_in(folder.unwrap_or_else(|| Path::new(".")))?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().map_err(|source| Failure::failed(Unwritten { path: path.to_owned(), source }))
+    place_of(path)
+        .and_then(|place| write_whole(&place, text.as_bytes(), 0o644))
+        .map_err(|source| Failure::failed(Unwritten { path: path.to_owned(), source }))
 }

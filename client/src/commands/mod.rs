@@ -1,6 +1,7 @@
 //! Commands: arguments to library calls to print. One file a command; only here is printed.
 
 pub mod activate;
+mod changed;
 pub mod completions;
 pub mod dist;
 mod failures;
@@ -33,6 +34,7 @@ pub mod verify;
 pub mod why;
 pub mod withdraw;
 mod withdrawn;
+pub mod words;
 
 pub use session::Session;
 

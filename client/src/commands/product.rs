@@ -7,7 +7,7 @@ use larder_schema::api::{Page, ProductAnswer, ProductSummary, paths};
 use larder_schema::{ProductDocument, ProductKind, ProductName};
 
 use super::Session;
-use super::published::word;
+use super::words::word;
 use super::{search, show};
 use crate::error::{Exit, Failure};
 use crate::remote::Remote;

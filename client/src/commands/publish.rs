@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Session;
 use super::published::{self, Target};
+use super::words::word;
 use crate::error::{Exit, Failure};
 use crate::pack::beside;
 use crate::publish::{Offer, Order, files, sums};
@@ -69,7 +70,7 @@ pub struct Described {
     #[arg(long, value_name = "TEXT")]
     pub summary: Option<Text>,
     /// What it is for: runtime, build, debug, test, doc or data
-    #[arg(long, value_name = "ROLE", value_parser = published::word::<Role>)]
+    #[arg(long, value_name = "ROLE", value_parser = word::<Role>)]
     pub role: Option<Role>,
     /// It is a build of a branch or of a pull request
     #[arg(long)]

@@ -7,10 +7,10 @@ use larder_schema::{
     Build, BuildKey, Distribution, Label, Platform, ProblemKind, ProductName, Stage,
 };
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::Session;
+use super::changed::{distributed, tagged};
+use super::words::word;
 use crate::error::{Exit, Failure};
 use crate::publish::distribution::{self, NameAndVersion, Wish};
 use crate::publish::{self, Order, Outcome, conflict};
@@ -43,11 +43,6 @@ pub struct Target {
     /// Print the records and publish nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// Reads a word that stands for one of a few things, as documents spell it.
-pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, WordError> {
-    T::deserialize(StrDeserializer::new(text))
 }
 
 impl Target {
@@ -158,15 +153,8 @@ fn told(outcome: &Outcome) -> String {
     )];
     lines.extend(answer.published.iter().map(|key| format!("  {key}")));
     lines.extend(answer.existing.iter().map(|key| format!("  {key} (there already)")));
-    if let Some(distribution) = &answer.distribution {
-        lines.push(format!(
-            "distribution {}@{} for {}, {}",
-            distribution.name, distribution.version, distribution.platform, distribution.digest
-        ));
-    }
-    for tag in &answer.tags {
-        lines.push(format!("tag {} → {}@{} (move {})", tag.tag, tag.name, tag.version, tag.serial));
-    }
+    lines.extend(answer.distribution.iter().map(distributed));
+    lines.extend(answer.tags.iter().map(tagged));
     lines.join("\n")
 }
 
@@ -204,17 +192,5 @@ async fn failure(remote: &Remote, order: &Order, error: publish::Error) -> Failu
             };
             Failure { hint, ..Failure::failed(error) }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_those_of_the_documents() {
-        assert_eq!(word::<Stage>("weekly").unwrap(), Stage::Weekly);
-        let refusal = word::<Stage>("Weekly").unwrap_err().to_string();
-        assert!(refusal.contains("`nightly`"), "{refusal}");
     }
 }

@@ -4,8 +4,8 @@ use clap::Args;
 use larder_schema::Text;
 
 use super::Session;
-use super::install::{carry_out, changes, made};
-use super::update::names;
+use super::changed::{carry_out, changes, made};
+use super::words::names;
 use crate::cli::Prefix;
 use crate::environment::Environment;
 use crate::error::{Exit, Failure};

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use larder_schema::resolution::{DistributionChoice, Preferred};
-use larder_schema::{BuildRef, Context, Platform, ResolveRequest, Stage, Wanted};
+use larder_schema::{BuildRef, Platform, ResolveRequest, Stage, Wanted};
 
 use super::Session;
-use super::install::PurposeArgs;
 use super::list::table;
+use super::words::{PurposeArgs, word};
 use crate::error::{Exit, Failure};
 use crate::resolve::{self, host_of};
 use crate::target::{Asked, ParseTargetError, Target, Which};
@@ -22,42 +22,16 @@ pub struct ResolveArgs {
     /// For what
     #[command(flatten)]
     pub purpose: PurposeArgs,
-    /// Take only builds of distributions that have come so far
-    #[arg(long)]
-    pub stage: Option<StageArg>,
+    /// Take only builds of distributions that have come so far: test, nightly, weekly, candidate
+    /// or release
+    #[arg(long, value_name = "STAGE", value_parser = word::<Stage>)]
+    pub stage: Option<Stage>,
     /// Take only builds of this distribution
     #[arg(long, value_name = "NAME@VERSION")]
     pub distribution: Option<Target>,
     /// Builds (PRODUCT@VERSION-bID) or distributions to take from first, where they will do
     #[arg(long, value_name = "BUILD|DISTRIBUTION")]
     pub prefer: Vec<String>,
-}
-
-/// How far a distribution has come.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum StageArg {
-    /// To be tried.
-    Test,
-    /// Built each night.
-    Nightly,
-    /// Built each week.
-    Weekly,
-    /// May become a release.
-    Candidate,
-    /// Released.
-    Release,
-}
-
-impl From<StageArg> for Stage {
-    fn from(stage: StageArg) -> Self {
-        match stage {
-            StageArg::Test => Self::Test,
-            StageArg::Nightly => Self::Nightly,
-            StageArg::Weekly => Self::Weekly,
-            StageArg::Candidate => Self::Candidate,
-            StageArg::Release => Self::Release,
-        }
-    }
 }
 
 /// Runs `larder resolve`.
@@ -82,8 +56,8 @@ fn request(args: ResolveArgs) -> Result<ResolveRequest, Failure> {
         requirements: requirements?,
         host: host_of(&platform),
         platform,
-        context: context.map(Context::from),
-        stage: args.stage.map(Stage::from),
+        context,
+        stage: args.stage,
         distribution: args.distribution.as_ref().map(choice).transpose()?,
         with: Vec::new(),
         prefer: prefer?,

@@ -5,6 +5,7 @@ use larder_schema::{Digest, Text};
 use serde::Serialize;
 
 use super::Session;
+use super::changed::changes;
 use super::verify::table;
 use crate::cli::Prefix;
 use crate::environment::{self, Changing, Environment, Generation, Leads};
@@ -175,7 +176,7 @@ fn describe(outcome: &RolledBack) -> String {
     if outcome.unchanged {
         return text + &format!("Generation {} is current already\n", outcome.generation);
     }
-    text.push_str(&super::install::changes(&outcome.changes));
+    text.push_str(&changes(&outcome.changes));
     let from = outcome.from.map_or(String::new(), |from| format!(" from generation {from}"));
     text.push_str(&format!("Went back{from} to generation {}\n", outcome.generation));
     text + &format!("digest {}\n", outcome.digest)

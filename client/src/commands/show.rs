@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Session;
 use super::table::Table;
+use super::withdrawn::mark;
 use crate::error::{Exit, Failure};
 use crate::printable::line;
 use crate::remote::Remote;
@@ -141,7 +142,7 @@ fn table(builds: &[BuildAnswer], name: impl Fn(&BuildAnswer) -> String) -> Table
         let build = &answer.build;
         let at = build.published.as_ref().map_or("-".to_owned(), |p| p.at.to_string());
         let withdrawn = answer.about.withdrawn.as_ref();
-        let withdrawn = withdrawn.map_or(String::new(), |why| format!("withdrawn: {why}"));
+        let withdrawn = withdrawn.map_or(String::new(), mark);
         table.row([name(answer), build.platform.to_string(), at, withdrawn]);
     }
     table

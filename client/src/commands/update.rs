@@ -4,12 +4,12 @@ use clap::Args;
 use larder_schema::Text;
 
 use super::Session;
-use super::install::{carry_out, changes, made};
+use super::changed::{carry_out, changes, made};
+use super::words::names;
 use crate::cli::Prefix;
 use crate::environment::Environment;
 use crate::error::{Exit, Failure};
 use crate::install::{Installed, Request};
-use crate::target::{Name, ParseTargetError};
 use crate::wish::{Given, Wish};
 
 /// Arguments of `larder update`.
@@ -43,13 +43,6 @@ pub async fn run(args: UpdateArgs, session: &Session) -> Result<Exit, Failure> {
     let installed = carry_out(request, Some(&remote), session).await?;
     session.output.answer(&installed, || summary(&installed, session))?;
     Ok(Exit::Done)
-}
-
-/// Names, read from arguments.
-pub(super) fn names(texts: &[String]) -> Result<Vec<Name>, Failure> {
-    let names: Result<Vec<Name>, ParseTargetError> =
-        texts.iter().map(|text| text.parse()).collect();
-    names.map_err(|error| Failure::new(Exit::Usage, error))
 }
 
 fn summary(installed: &Installed, session: &Session) -> String {

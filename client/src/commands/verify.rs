@@ -11,6 +11,7 @@ use crate::cli::Prefix;
 use crate::environment::{self, Environment, Generation};
 use crate::error::{Exit, Failure};
 use crate::install::Obtainer;
+use crate::lookup::WithdrawnDistribution;
 use crate::store::Store;
 use crate::verify::{self, Damage, Report};
 
@@ -40,7 +41,7 @@ pub struct VerifyArgs {
 pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
     let generation = generation_of(&environment).map_err(unreadable)?;
-    expected(&args, &generation)?;
+    let unexpected = unexpected(&args, &generation)?;
     let store = session.store_of(&generation)?;
     session.keep_trees_of(&environment, &generation);
     if args.full {
@@ -48,7 +49,7 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         verify::check_with(&remote, &generation).await?;
     }
     let mut report = verify::verify(&environment, &generation, &store)?;
-    if args.repair {
+    if args.repair && unexpected.is_none() {
         let remote = session.remote_or(&generation.lock.server)?;
         let store = Store::open(store.root())?;
         let obtainer = Obtainer { remote: &remote, store: &store, progress: session.progress };
@@ -56,8 +57,17 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         report = verify::repair(&environment, &generation, &obtainer, report, deed).await?;
     }
     let withdrawn = withdrawn::since(session, &generation.lock).await;
-    let text = || describe(&report, &generation) + &withdrawn::lines(&withdrawn);
-    session.output.answer(&Verified { report: &report, withdrawn: &withdrawn }, text)?;
+    let text = describe(&report, &generation) + &withdrawn::lines(&withdrawn);
+    report.ok &= unexpected.is_none();
+    let verified = Verified {
+        report: &report,
+        withdrawn: &withdrawn.builds,
+        withdrawn_distributions: &withdrawn.distributions,
+    };
+    session.output.answer(&verified, || text)?;
+    if let Some(unexpected) = unexpected {
+        return Err(unexpected);
+    }
     if report.ok {
         return Ok(Exit::Done);
     }
@@ -74,6 +84,8 @@ struct Verified<'a> {
     report: &'a Report,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     withdrawn: &'a [Withdrawn],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    withdrawn_distributions: &'a [WithdrawnDistribution],
 }
 
 /// The current generation; where `current` was led astray, the one that it will be led to.
@@ -96,13 +108,11 @@ fn unreadable(error: environment::Error) -> Failure {
     failure
 }
 
-fn expected(args: &VerifyArgs, generation: &Generation) -> Result<(), Failure> {
-    let Some(expected) = args.expect else { return Ok(()) };
+/// That the environment is another than the one that is expected.
+fn unexpected(args: &VerifyArgs, generation: &Generation) -> Result<Option<Failure>, Failure> {
     let found = generation.lock.digest().map_err(Failure::failed)?;
-    if found == expected {
-        return Ok(());
-    }
-    Err(Failure::no(format!("the environment is {found}, not {expected}")))
+    let other = args.expect.filter(|expected| *expected != found);
+    Ok(other.map(|expected| Failure::no(format!("the environment is {found}, not {expected}"))))
 }
 
 fn describe(report: &Report, generation: &Generation) -> String {

@@ -1,15 +1,13 @@
 //! `larder withdraw` and `larder note`: something is said about a build or a distribution, for good.
 
 use clap::Args;
-use larder_schema::api::{
-    BuildAnswer, DistributionAnswer, Page, Statement, StatementKind, StatementRequest, paths,
-};
-use larder_schema::{BuildName, BuildRef, Digest, Platform, Text};
+use larder_schema::api::{Page, StatementKind};
+use larder_schema::{BuildName, Digest, Platform, Text};
 
 use super::Session;
 use crate::error::{Exit, Failure};
 use crate::remote::{self, Remote};
-use crate::target::{Target, Which};
+use crate::state::{self, Saying, Subject};
 
 /// Arguments of `larder withdraw`.
 #[derive(Args, Debug)]
@@ -49,107 +47,30 @@ struct SubjectArgs {
     platform: Vec<Platform>,
 }
 
-/// What can be spoken about.
-#[derive(Clone, Debug)]
-enum Subject {
-    Build(BuildRef),
-    Distribution(Target),
-}
-
-impl std::str::FromStr for Subject {
-    type Err = crate::target::ParseTargetError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse() {
-            Ok(build) => Ok(Self::Build(build)),
-            Err(_) => text.parse().map(Self::Distribution),
-        }
-    }
-}
-
 /// Runs `larder withdraw`.
 pub async fn withdraw(args: WithdrawArgs, session: &Session) -> Result<Exit, Failure> {
     let WithdrawArgs { subject, reason, replaced_by } = args;
-    state(&subject, StatementKind::Withdrawn, &reason, replaced_by.as_ref(), session).await
+    let saying = Saying { kind: StatementKind::Withdrawn, reason, replaced_by };
+    say(&saying, &subject, "is withdrawn", session).await
 }
 
 /// Runs `larder note`.
 pub async fn note(args: NoteArgs, session: &Session) -> Result<Exit, Failure> {
-    state(&args.subject, StatementKind::Note, &args.text, None, session).await
+    let saying = Saying { kind: StatementKind::Note, reason: args.text, replaced_by: None };
+    say(&saying, &args.subject, "has a note", session).await
 }
 
-/// Says it about the subject on each platform; all are looked up before anything is said.
-async fn state(
+async fn say(
+    saying: &Saying,
     args: &SubjectArgs,
-    kind: StatementKind,
-    reason: &Text,
-    replaced_by: Option<&BuildName>,
+    done: &str,
     session: &Session,
 ) -> Result<Exit, Failure> {
-    let remote = session.remote()?;
-    let platforms: Vec<Option<&Platform>> = match args.platform.as_slice() {
-        [] => vec![None],
-        some => some.iter().map(Some).collect(),
-    };
-    let mut found = Vec::with_capacity(platforms.len());
-    for platform in platforms {
-        found.push(args.subject.digest(&remote, platform).await?);
-    }
-    let (mut items, mut told) = (Vec::new(), String::new());
-    for (subject, name) in found {
-        let (reason, replaced_by) = (reason.clone(), replaced_by.cloned());
-        let request = StatementRequest { subject, kind, reason, replaced_by };
-        let statement: Statement = remote.post(&paths::statements(), &request).await?;
-        told.push_str(&match kind {
-            StatementKind::Withdrawn => format!("{name} is withdrawn\n"),
-            StatementKind::Note => format!("{name} has a note\n"),
-        });
-        items.push(statement);
-    }
+    let said = saying.about(&args.subject, &args.platform, &session.remote()?).await?;
+    let told = said.iter().map(|one| format!("{} {done}\n", one.name)).collect();
+    let items = said.into_iter().map(|one| one.statement).collect();
     session.output.answer(&Page { items, next: None }, || told)?;
     Ok(Exit::Done)
-}
-
-impl Subject {
-    /// The digest of its record or document, and what it is called.
-    async fn digest(
-        &self,
-        remote: &Remote,
-        platform: Option<&Platform>,
-    ) -> Result<(Digest, String), Failure> {
-        let several = |error: remote::Error| {
-            let several = error.platforms().is_some();
-            let failure = Failure::from(error);
-            if several { failure.hint("name them with `--platform`") } else { failure }
-        };
-        let platform = platform.map(ToString::to_string);
-        let query: Vec<(&str, &str)> =
-            platform.iter().map(|it| ("platform", it.as_str())).collect();
-        match self {
-            Self::Build(build) => {
-                let path = paths::build(&build.product, &build.build);
-                let found: BuildAnswer = remote.get(&path, &query).await.map_err(several)?;
-                Ok((found.digest, found.build.key().to_string()))
-            }
-            Self::Distribution(target) => {
-                let path = match &target.which {
-                    Which::Named(version) => paths::distribution(&target.name, version),
-                    Which::Exactly(digest) => paths::distribution_by_digest(&target.name, digest),
-                    Which::Current => {
-                        return Err(Failure::usage(format!("`{target}` names no version")).hint(
-                            "name a build, `PRODUCT@VERSION-bID`, or a distribution, \
-                             `NAME@VERSION`",
-                        ));
-                    }
-                };
-                let found: DistributionAnswer = remote.get(&path, &query).await.map_err(several)?;
-                let document = found.distribution;
-                let name =
-                    format!("{}@{} for {}", document.name, document.version, document.platform);
-                Ok((found.digest, name))
-            }
-        }
-    }
 }
 
 /// Rows that tell what was said about a digest, but for withdrawals, which are told elsewhere.
@@ -157,9 +78,19 @@ pub(super) async fn notes(
     remote: &Remote,
     subject: Digest,
 ) -> Result<Vec<(&'static str, String)>, remote::Error> {
-    let subject = subject.to_string();
-    let said: Vec<Statement> =
-        remote.pages(&paths::statements(), &[("subject", subject.as_str())]).await?;
-    let notes = said.into_iter().filter(|one| one.said.kind == StatementKind::Note);
+    let notes = state::notes(remote, subject).await?.into_iter();
     Ok(notes.map(|one| ("note", format!("{} ({}, {})", one.said.reason, one.by, one.at))).collect())
+}
+
+impl From<state::Error> for Failure {
+    fn from(error: state::Error) -> Self {
+        match error {
+            state::Error::Remote(error) if error.platforms().is_some() => {
+                Self::from(error).hint("name them with `--platform`")
+            }
+            state::Error::Remote(error) => error.into(),
+            state::Error::NoVersion { .. } => Self::new(Exit::Usage, error)
+                .hint("name a build, `PRODUCT@VERSION-bID`, or a distribution, `NAME@VERSION`"),
+        }
+    }
 }

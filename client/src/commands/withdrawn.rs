@@ -2,27 +2,37 @@
 
 use std::time::Duration;
 
-use larder_schema::api::Withdrawn;
+use larder_schema::api::Withdrawal;
 
 use super::Session;
 use crate::lock::Lock;
-use crate::lookup;
+use crate::lookup::{self, Since};
 use crate::remote::Retries;
 
 /// How long an answer that is not the main thing is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What of an environment was withdrawn, by product; nothing where no server says so in a moment.
-pub(super) async fn since(session: &Session, lock: &Lock) -> Vec<Withdrawn> {
-    let Ok(remote) = session.remote_or(&lock.server) else { return Vec::new() };
+/// What of an environment was withdrawn; nothing where no server says so in a moment.
+pub(super) async fn since(session: &Session, lock: &Lock) -> Since {
+    let Ok(remote) = session.remote_or(&lock.server) else { return Since::default() };
     let once = Retries { attempts: 1, first: Duration::ZERO, longest: Duration::ZERO };
     let remote = remote.with_retries(once);
-    let asked = tokio::time::timeout(PATIENCE, lookup::withdrawn(&remote, &lock.records));
-    let Ok(Ok(withdrawn)) = asked.await else { return Vec::new() };
-    withdrawn.into_iter().map(|(key, why)| why.of(key)).collect()
+    let asked = tokio::time::timeout(PATIENCE, lookup::withdrawn(&remote, lock));
+    let Ok(Ok(since)) = asked.await else { return Since::default() };
+    since
 }
 
 /// One line for each.
-pub(super) fn lines(withdrawn: &[Withdrawn]) -> String {
-    withdrawn.iter().map(|one| format!("WITHDRAWN  {}: {}\n", one.key, one.why())).collect()
+pub(super) fn lines(since: &Since) -> String {
+    let distributions = since.distributions.iter().map(|one| {
+        let key = &one.key;
+        format!("WITHDRAWN  {}@{} for {}: {}\n", key.name, key.version, key.platform, one.why)
+    });
+    let builds = since.builds.iter().map(|one| format!("WITHDRAWN  {}: {}\n", one.key, one.why()));
+    distributions.chain(builds).collect()
+}
+
+/// A mark on what was withdrawn, in a table.
+pub(super) fn mark(why: &Withdrawal) -> String {
+    format!("WITHDRAWN: {why}")
 }

@@ -24,6 +24,13 @@ pub async fn either(remote: &Remote, name: &ProductName) -> Result<Asked, Error>
     }
 }
 
+/// Whether `name` is a product's and no distribution's.
+pub(super) async fn is_product_alone(remote: &Remote, name: &ProductName) -> Result<bool, Error> {
+    let versions = paths::distribution_versions(name);
+    Ok(!is_there(remote, &versions, &[("limit", "1")]).await?
+        && is_there(remote, &paths::product(name), &[]).await?)
+}
+
 async fn is_there(
     remote: &Remote,
     path: &str,

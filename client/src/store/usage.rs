@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use larder_schema::{Blake3, TreeChecksum};
 
 use super::{Error, Store, disk, staging};
+use crate::durable::write_whole;
 use crate::environment::Environment;
 use crate::kernel_lock::{Held, Mode};
 
@@ -59,13 +60,7 @@ impl Store {
         if fs::read(&path).is_ok_and(|known| known == bytes) {
             return Ok(());
         }
-        let failed = || disk("write", &path);
-        let mut file =
-            tempfile::NamedTempFile::new_in(self.root.join("environments")).map_err(failed())?;
-        io::Write::write_all(&mut file, bytes).map_err(failed())?;
-        file.as_file().sync_all().map_err(failed())?;
-        file.persist(&path).map_err(|error| failed()(error.error))?;
-        Ok(())
+        write_whole(&path, bytes, 0o600).map_err(disk("write", &path))
     }
 
     /// The folders of the environments that link here, or did.

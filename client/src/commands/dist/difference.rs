@@ -8,6 +8,7 @@ use larder_schema::{Difference, Listed};
 
 use super::super::Session;
 use super::super::table::Table;
+use super::super::withdrawn::mark;
 use crate::error::{Exit, Failure};
 use crate::lookup::Found;
 
@@ -42,7 +43,7 @@ fn builds(difference: &Difference) -> Table {
     let withdrawn = |listed: &Listed| {
         let key = listed.key();
         let why = difference.withdrawn.iter().find(|withdrawn| withdrawn.key == key);
-        why.map(|why| format!("{} WITHDRAWN: {}", why.key.build, why.reason))
+        why.map(|why| format!("{} {}", why.key.build, mark(&why.why())))
     };
     let mut table = Table::bare();
     for one in &difference.added {

@@ -5,7 +5,8 @@ use larder_schema::api::{DistributionSummary, TagState};
 use larder_schema::{DistributionVersion, Label, Platform, Stage};
 use serde::Serialize;
 
-use super::super::published::word;
+use super::super::changed::tagged;
+use super::super::words::word;
 use super::super::{Session, tag};
 use crate::error::{Exit, Failure};
 use crate::promote::{self, Wish};
@@ -94,10 +95,8 @@ fn describe(report: &Report) -> String {
     let existing = report.existing.iter().map(|summary| line(summary, " (there already)"));
     let mut text: String = promoted.chain(existing).collect();
     if let Some(tag) = &report.tag {
-        text.push_str(&format!(
-            "tag {} → {}@{} (move {})\n",
-            tag.tag, tag.name, tag.version, tag.serial
-        ));
+        text.push_str(&tagged(tag));
+        text.push('\n');
     }
     text
 }
@@ -112,6 +111,8 @@ impl From<promote::Error> for Failure {
                 Self::failed(error).hint("what is published never changes: take a new version")
             }
             Error::NoVersion { .. }
+            | Error::OfAnother { .. }
+            | Error::Withdrawn(_)
             | Error::NoPlatform(_)
             | Error::NoCandidate { .. }
             | Error::Canonical(_) => Self::failed(error),

@@ -4,6 +4,7 @@ use larder_schema::api::{BuildAnswer, Dependant, Page, paths};
 use larder_schema::{Build, BuildRef, Dependency, Platform};
 
 use super::super::table::Table;
+use super::super::withdrawn::mark;
 use super::super::{Session, withdraw};
 use super::query;
 use crate::error::{Exit, Failure};
@@ -60,7 +61,7 @@ fn needed_by(build: &BuildRef, items: &[Dependant]) -> String {
     let mut table = Table::new(["NEEDED BY", "PLATFORM", "AS", ""]);
     for one in items {
         let against = one.built_against.then(|| "built against it".to_owned());
-        let withdrawn = one.withdrawn.as_ref().map(|why| format!("WITHDRAWN: {why}"));
+        let withdrawn = one.withdrawn.as_ref().map(mark);
         let marks: Vec<String> = against.into_iter().chain(withdrawn).collect();
         table.row([
             format!("{}@{}", one.product, one.build),
@@ -123,7 +124,9 @@ fn origin(build: &Build) -> Vec<Row> {
 fn demands(build: &Build) -> Vec<Row> {
     let kind = |needed: &Dependency| format!("{:?}", needed.kind).to_lowercase();
     let products = build.dependencies.iter().map(|needed| {
-        ("needs", format!("{} {} ({})", needed.product, needed.requirement, kind(needed)))
+        let against = needed.built_against.as_ref();
+        let against = against.map_or(String::new(), |it| format!(", built against {}", it.build));
+        ("needs", format!("{} {} ({}){against}", needed.product, needed.requirement, kind(needed)))
     });
     let host = build.needs.iter().map(|(name, need)| ("needs of host", format!("{name} {need}")));
     products.chain(host).collect()
