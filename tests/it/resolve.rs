@@ -446,6 +446,40 @@ async fn more_than_one_question_may_have_is_told_as_a_limit() {
 }
 
 #[tokio::test]
+async fn a_question_names_few_distributions_and_few_builds_through_them() {
+    let registry = TestRegistry::start_with(|config| {
+        config.limits.resolve_distributions = 2;
+        config.limits.resolve_candidates = 3;
+    })
+    .await;
+    let mut parts = Vec::new();
+    for product in ["a", "b"] {
+        parts.push(registry.publish(build(product, "1.0.0-b1").without_archive()).await);
+    }
+    registry.distribute(&distribution("apps", "1.0.0").of(&parts)).await;
+    registry.distribute(&distribution("apps", "2.0.0").of(&parts)).await;
+    let http = registry.anybody();
+    let choice = |version: &str| json!({"name": "apps", "version": version});
+    let (one, two) = (choice("1.0.0"), choice("2.0.0"));
+    let preferred = |of: &[&Value]| -> Vec<Value> {
+        of.iter().map(|choice| json!({ "distribution": choice })).collect()
+    };
+    let limit = async |more: Value| -> Value {
+        let asked = with(question(&["a"]), more);
+        http.post("/api/v1/resolve", &asked).await.expect(413).problem().detail.into()
+    };
+
+    let many = limit(json!({"with": [one], "prefer": preferred(&[&one, &two])})).await;
+    let large = limit(json!({"prefer": preferred(&[&one, &two])})).await;
+    // The same twice is one.
+    let twice = with(question(&["a"]), json!({"prefer": preferred(&[&one, &one])}));
+    http.post("/api/v1/resolve", &twice).await.expect(200);
+
+    assert!(many.as_str().unwrap().contains("resolve_distributions"), "{many}");
+    assert!(large.as_str().unwrap().contains("resolve_candidates"), "{large}");
+}
+
+#[tokio::test]
 async fn a_question_whose_time_is_over_is_told_as_a_limit() {
     let registry = TestRegistry::start_with(|config| {
         config.limits.resolve_steps = u64::MAX;

@@ -77,6 +77,7 @@ impl Candidates for Snapshot<'_> {
         asked: Option<&Platform>,
         below: Option<Version>,
         at_least: usize,
+        most: usize,
     ) -> Result<Vec<Candidate>, Error> {
         let sql = format!(
             "{CANDIDATE} AND (major, minor, patch) < (?2, ?3, ?4) AND (platform IN ('any', ?5, ?6) \
@@ -90,7 +91,9 @@ impl Candidates for Snapshot<'_> {
         let key = params![product.as_str(), below[0], below[1], below[2], own, bare, low, high];
         let mut rows = statement.query(key)?;
         let mut found: Vec<Candidate> = Vec::new();
-        while let Some(row) = rows.next()? {
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
             let name: BuildName = column::parsed(row, 0)?;
             let version = found.last().map(|last| last.name.version);
             if found.len() >= at_least && version != Some(name.version) {
