@@ -71,7 +71,7 @@ pub struct Wanted {
 
 /// A distribution for the platform of the request, by version, tag or digest.
 ///
-/// If there is none for that very platform, it is the one for the same without a variant, or for
+/// If there is none for that very platform, it is the only one that fits otherwise, or the one for
 /// `any`. Where a digest is given, it decides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

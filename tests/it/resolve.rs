@@ -235,6 +235,12 @@ async fn a_distribution_is_a_limit_a_ground_or_a_preference() {
     insta::assert_snapshot!([outside.detail, fast.detail].join("\n\n"));
     let unknown = json!({"distribution": {"name": "apps", "version": "9.0.0"}});
     http.post("/api/v1/resolve", &with(question(&["afw"]), unknown)).await.expect(404);
+    let el8 = build("el", "1.0.0-b1").platform("linux-x86_64-el8").file("a", b"8");
+    let el8 = registry.publish(el8).await;
+    let document = distribution("els", "1.0.0").field("platform", json!("linux-x86_64-el8"));
+    registry.distribute(&document.of([&el8])).await;
+    let only_variant = json!({"distribution": {"name": "els", "version": "1.0.0"}});
+    assert_eq!(resolved(&http, &with(question(&["el"]), only_variant)).await, ["el@1.0.0-b1"]);
     let vague = json!({"distribution": {"name": "apps"}});
     http.post("/api/v1/resolve", &with(question(&["afw"]), vague)).await.expect(400);
 }

@@ -143,9 +143,7 @@ fn describe(found: &Found, notes: Vec<(&str, String)>) -> String {
         row("tag", format!("{} (serial {})", tag.tag, tag.serial));
     }
     for withdrawn in &found.answer.about.withdrawn {
-        let instead = withdrawn.replaced_by.as_ref();
-        let instead = instead.map_or(String::new(), |build| format!(" (take {build} instead)"));
-        row("WITHDRAWN", format!("{}: {}{instead}", withdrawn.key, withdrawn.reason));
+        row("WITHDRAWN", format!("{}: {}", withdrawn.key, withdrawn.why()));
     }
     for (name, note) in notes {
         row(name, note);

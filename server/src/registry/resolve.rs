@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use larder_schema::closure::Closure;
-use larder_schema::{BuildKey, Digest, Listed, ProductName, ResolveAnswer, ResolveRequest};
+use larder_schema::{BuildKey, Listed, ProductName, ResolveAnswer, ResolveRequest};
 
 pub use explain::NoAnswer;
 
@@ -231,25 +231,10 @@ fn answer(chosen: &[StoredBuild], records: bool) -> ResolveAnswer {
     let order = closure.in_install_order();
     let ordered = || order.iter().filter_map(|build| by_product.get(&build.product).copied());
     ResolveAnswer {
-        builds: ordered().map(listed).collect(),
+        builds: ordered().map(|stored| Listed::with_record(&stored.build, stored.digest)).collect(),
         records: records.then(|| ordered().map(|stored| stored.build.clone()).collect()),
         withdrawn: ordered()
             .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())))
             .collect(),
-    }
-}
-
-fn listed(stored: &StoredBuild) -> Listed {
-    let build = &stored.build;
-    Listed {
-        product: build.product.clone(),
-        build: build.name(),
-        platform: build.platform.clone(),
-        role: build.role,
-        record: Some(stored.digest),
-        archive: build.archive.as_ref().map(|archive| Digest(archive.sha256)),
-        tree: build.tree,
-        size: build.archive.as_ref().and_then(|archive| archive.size),
-        extra: Default::default(),
     }
 }

@@ -42,7 +42,7 @@ fn builds(difference: &Difference) -> Table {
     let withdrawn = |listed: &Listed| {
         let key = listed.key();
         let why = difference.withdrawn.iter().find(|withdrawn| withdrawn.key == key);
-        why.map(|why| format!("{} WITHDRAWN: {}", why.key.build, why.reason))
+        why.map(|why| format!("{} WITHDRAWN: {}", why.key.build, why.why().reason))
     };
     let mut table = Table::bare();
     for one in &difference.added {

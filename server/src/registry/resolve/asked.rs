@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use larder_schema::platform::fitting;
 use larder_schema::resolution::{DistributionChoice, Preferred};
-use larder_schema::{Distribution, Platform, ResolveRequest};
+use larder_schema::{Platform, ResolveRequest};
 
 use super::ResolveError;
 use super::terms::{Listing, Preferences, Terms};
 use crate::access::{Caller, Permission};
-use crate::catalog::DistributionSelector;
+use crate::catalog::{DistributionSelector, StoredDistribution};
 use crate::config::Limits;
 use crate::registry::Registry;
 use crate::registry::distribute::DistributionError;
@@ -46,7 +47,7 @@ impl Registry {
         let platform = &request.platform;
         let limit = match &request.distribution {
             Some(choice) => {
-                let chosen = self.chosen(caller, choice, platform).await?;
+                let chosen = self.chosen(caller, choice, platform).await?.distribution;
                 builds.add(chosen.builds.len())?;
                 Some(Listing::of(&chosen))
             }
@@ -55,7 +56,7 @@ impl Registry {
         let mut with = Vec::new();
         let mut seen = HashSet::new();
         for choice in request.with.iter().filter(|choice| seen.insert(*choice)) {
-            let chosen = self.chosen(caller, choice, platform).await?;
+            let chosen = self.chosen(caller, choice, platform).await?.distribution;
             builds.add(chosen.builds.len())?;
             with.push(Listing::of(&chosen));
         }
@@ -68,7 +69,7 @@ impl Registry {
                     prefer.add(&one.product, one.build.clone(), None);
                 }
                 Preferred::Distribution(choice) => {
-                    let chosen = self.chosen(caller, choice, platform).await?;
+                    let chosen = self.chosen(caller, choice, platform).await?.distribution;
                     builds.add(chosen.builds.len())?;
                     for listed in chosen.builds {
                         prefer.add(&listed.product, listed.build, Some(listed.platform));
@@ -90,14 +91,14 @@ impl Registry {
         })
     }
 
-    /// The distribution for the platform of the question: the very one, or one for the same without
-    /// a variant, or one for all.
+    /// The distribution for the platform of the question: the very one, the only one that fits
+    /// otherwise, or one for all.
     async fn chosen(
         &self,
         caller: &Caller,
         choice: &DistributionChoice,
         platform: &Platform,
-    ) -> Result<Distribution, ResolveError> {
+    ) -> Result<StoredDistribution, ResolveError> {
         let name = &choice.name;
         let selector = match (&choice.digest, &choice.version) {
             (Some(digest), _) => DistributionSelector::Digest(*digest),
@@ -106,23 +107,21 @@ impl Registry {
         };
         caller.demand(Permission::ReadDistribution(name))?;
         let found = self.inner.catalog.distribution(name, &selector).await?.distributions;
-        let documents: Vec<Distribution> =
-            found.into_iter().map(|stored| stored.distribution).collect();
-        let asked = match &selector {
-            DistributionSelector::Digest(digest) => digest.to_string(),
-            DistributionSelector::Version(version) => version.to_string(),
-        };
-        if documents.is_empty() {
+        if found.is_empty() {
+            let asked = selector.to_string();
             return Err(DistributionError::NoVersion { name: name.clone(), asked }.into());
         }
-        let wanted = [platform.clone(), platform.without_variant(), Platform::Any];
-        let fits = wanted.iter().find_map(|wanted| {
-            documents.iter().find(|document| document.platform == *wanted).cloned()
-        });
-        fits.ok_or_else(|| {
-            let platforms = documents.into_iter().map(|document| document.platform).collect();
-            let (what, asked) = (format!("{name} {asked}"), platform.clone());
-            DistributionError::Lookup(LookupError::OtherPlatforms { what, asked, platforms }).into()
+        let platforms: Vec<Platform> =
+            found.iter().map(|stored| stored.distribution.platform.clone()).collect();
+        let fits = fitting(&platforms, platform);
+        let chosen = found.into_iter().find(|stored| Some(&stored.distribution.platform) == fits);
+        chosen.ok_or_else(|| {
+            let what = format!("{name} {selector}");
+            let fault = match platforms.iter().any(|there| there.fits(platform)) {
+                true => LookupError::SeveralPlatforms { what, platforms },
+                false => LookupError::OtherPlatforms { what, asked: platform.clone(), platforms },
+            };
+            DistributionError::Lookup(fault).into()
         })
     }
 }

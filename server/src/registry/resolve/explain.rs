@@ -222,7 +222,7 @@ fn reason(
         (None, Some(stage)) if !pool.has_stage(name, candidate)? => Some(Unfit::Stage(stage)),
         (unfit, _) => unfit,
     };
-    Ok(unfit.map(|unfit| words::unfit(name, &unfit)))
+    Ok(unfit.map(|unfit| words::unfit(&unfit)))
 }
 
 /// The demands on a product: who makes them, and how one comes there.

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use larder_schema::record::Abi;
 use larder_schema::{BuildName, ProductName, Requirement, Version};
 
 use super::terms::Terms;
@@ -56,11 +55,8 @@ impl Demand {
             Asks::For { requirement, against, build } => {
                 let version =
                     |requirement: &Requirement| requirement.matches(&candidate.name.version);
-                // A build whose ABI is exact serves only those that were built against it.
-                let abi = candidate.abi == Abi::Semver
-                    || against.as_ref().is_none_or(|against| *against == candidate.name);
                 requirement.as_ref().is_none_or(version)
-                    && abi
+                    && candidate.abi.serves(against.as_ref(), &candidate.name)
                     && build.as_ref().is_none_or(|build| *build == candidate.name)
             }
         }
