@@ -6,8 +6,9 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use asked::{Asked, Name, NameKind, Requested};
+pub use larder_schema::platform::fitting;
 use larder_schema::{
-    BuildName, Digest, DistributionVersion, Platform, ProductName, Requirement, Text, Version,
+    BuildName, Digest, DistributionVersion, ProductName, Requirement, Text, Version,
 };
 
 /// A distribution, as `NAME[@VERSION|@TAG|@sha256:…]`, perhaps with `dist:` in front.
@@ -112,22 +113,6 @@ impl fmt::Display for Target {
     }
 }
 
-/// The platform among `there` that an environment for `asked` takes, if there is just one best.
-///
-/// The very platform goes first, then the only one of its variants, then `any`.
-pub fn fitting<'a>(there: &'a [Platform], asked: &Platform) -> Option<&'a Platform> {
-    let mut variants =
-        there.iter().filter(|platform| **platform != Platform::Any && platform.fits(asked));
-    if let Some(same) = there.iter().find(|platform| *platform == asked) {
-        return Some(same);
-    }
-    match (variants.next(), variants.next()) {
-        (Some(only), None) => Some(only),
-        (Some(_), Some(_)) => None,
-        (None, _) => there.iter().find(|platform| **platform == Platform::Any),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,18 +142,5 @@ mod tests {
             let refusal = text.parse::<Target>().unwrap_err();
             assert!(!matches!(refusal, ParseTargetError::Product { .. }), "{text}: {refusal}");
         }
-    }
-
-    #[test]
-    fn the_platform_that_fits_is_found_or_must_be_named() {
-        let fit = |there: &[&str]| {
-            let there: Vec<Platform> = there.iter().map(|text| text.parse().unwrap()).collect();
-            fitting(&there, &"linux-x86_64".parse().unwrap()).map(ToString::to_string)
-        };
-        assert_eq!(fit(&["any", "linux-x86_64-cp311", "linux-x86_64"]).unwrap(), "linux-x86_64");
-        assert_eq!(fit(&["any", "linux-x86_64-cp311"]).unwrap(), "linux-x86_64-cp311");
-        assert_eq!(fit(&["any", "macos-aarch64"]).unwrap(), "any");
-        assert_eq!(fit(&["linux-x86_64-cp311", "linux-x86_64-cp312"]), None);
-        assert_eq!(fit(&["macos-aarch64"]), None);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::build::BuildName;
 use crate::product::ProductName;
-use crate::record::{Abi, Build, Dependency};
+use crate::record::{Build, Dependency};
 use crate::requirement::Requirement;
 
 /// How many unmet dependencies are told; who mends these will see the others.
@@ -126,14 +126,8 @@ impl<'a> Closure<'a> {
     }
 
     fn meets(&self, needed: &Dependency) -> bool {
-        self.builds.get(&needed.product).is_some_and(|found| {
-            let version = needed.requirement.matches(&found.version);
-            let against = needed.built_against.as_ref().map(|against| &against.build);
-            // A build whose ABI is exact serves only those that were built against it.
-            let abi =
-                found.abi == Abi::Semver || against.is_none_or(|build| *build == found.name());
-            version && abi
-        })
+        let found = self.builds.get(&needed.product);
+        found.is_some_and(|found| needed.is_met_by(&found.name(), found.abi))
     }
 
     /// For each product the one through which it was reached first from a root, breadth first.
@@ -213,6 +207,7 @@ fn chain_to(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Abi;
 
     fn build(product: &str, version: &str, needs: &[(&str, &str)]) -> Build {
         let needs: Vec<_> = needs

@@ -183,17 +183,22 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 impl Listed {
     /// What a distribution says of `build`, with all that the server fills in.
     pub fn of(build: &Build) -> Result<Self, CanonicalError> {
-        Ok(Self {
+        Ok(Self::with_record(build, build.digest()?))
+    }
+
+    /// The same where the digest of the record is known.
+    pub fn with_record(build: &Build, record: Digest) -> Self {
+        Self {
             product: build.product.clone(),
             build: build.name(),
             platform: build.platform.clone(),
             role: build.role,
-            record: Some(build.digest()?),
+            record: Some(record),
             archive: build.archive.as_ref().map(|archive| Digest(archive.sha256)),
             tree: build.tree,
             size: build.archive.as_ref().and_then(|archive| archive.size),
             extra: Extra::new(),
-        })
+        }
     }
 
     /// The key of the build.

@@ -132,6 +132,22 @@ impl Platform {
     }
 }
 
+/// The platform among `there` that an environment for `asked` takes, if there is just one best.
+///
+/// The very platform goes first, then the only one that fits otherwise, then `any`.
+pub fn fitting<'a>(there: &'a [Platform], asked: &Platform) -> Option<&'a Platform> {
+    let mut others =
+        there.iter().filter(|platform| **platform != Platform::Any && platform.fits(asked));
+    if let Some(same) = there.iter().find(|platform| *platform == asked) {
+        return Some(same);
+    }
+    match (others.next(), others.next()) {
+        (Some(only), None) => Some(only),
+        (Some(_), Some(_)) => None,
+        (None, _) => there.iter().find(|platform| **platform == Platform::Any),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +170,19 @@ mod tests {
         for text in ["", "linux", "Linux-x86_64", "linux-x86-64-a", "linux-", "any-x", "li nux-x"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_platform_that_fits_is_found_or_must_be_named() {
+        let fit = |there: &[&str]| {
+            let there: Vec<Platform> = there.iter().map(|text| text.parse().unwrap()).collect();
+            fitting(&there, &"linux-x86_64".parse().unwrap()).map(ToString::to_string)
+        };
+        assert_eq!(fit(&["any", "linux-x86_64-cp311", "linux-x86_64"]).unwrap(), "linux-x86_64");
+        assert_eq!(fit(&["any", "linux-x86_64-cp311"]).unwrap(), "linux-x86_64-cp311");
+        assert_eq!(fit(&["any", "macos-aarch64"]).unwrap(), "any");
+        assert_eq!(fit(&["linux-x86_64-cp311", "linux-x86_64-cp312"]), None);
+        assert_eq!(fit(&["macos-aarch64"]), None);
     }
 
     proptest::proptest! {

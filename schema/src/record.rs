@@ -286,6 +286,14 @@ impl Dependency {
     }
 }
 
+impl Dependency {
+    /// Whether a build of its product will do: by its version, and by what its ABI serves.
+    pub fn is_met_by(&self, build: &BuildName, abi: Abi) -> bool {
+        let against = self.built_against.as_ref().map(|against| &against.build);
+        self.requirement.matches(&build.version) && abi.serves(against, build)
+    }
+}
+
 impl DependencyKind {
     /// The kind as documents have it.
     pub fn as_str(self) -> &'static str {
@@ -337,6 +345,14 @@ pub enum Abi {
     Semver,
     /// Only the very build that they were built against.
     Exact,
+}
+
+impl Abi {
+    /// Whether `build`, whose ABI this is, serves what was built `against` that build of its product;
+    /// whoever does not say against which is believed to fit.
+    pub fn serves(self, against: Option<&BuildName>, build: &BuildName) -> bool {
+        self == Self::Semver || against.is_none_or(|against| against == build)
+    }
 }
 
 /// What a build does to an environment variable.

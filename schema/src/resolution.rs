@@ -75,9 +75,9 @@ pub struct Wanted {
 
 /// A distribution for the platform of the request, by version, tag or digest.
 ///
-/// If there is none for that very platform, it is the one for the same without a variant, or for
+/// If there is none for that very platform, it is the only one that fits otherwise, or the one for
 /// `any`. Where a digest is given, it decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DistributionChoice {
@@ -92,7 +92,7 @@ pub struct DistributionChoice {
 }
 
 /// What to take before all others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Preferred {

@@ -235,6 +235,12 @@ async fn a_distribution_is_a_limit_a_ground_or_a_preference() {
     insta::assert_snapshot!([outside.detail, fast.detail].join("\n\n"));
     let unknown = json!({"distribution": {"name": "apps", "version": "9.0.0"}});
     http.post("/api/v1/resolve", &with(question(&["afw"]), unknown)).await.expect(404);
+    let el8 = build("el", "1.0.0-b1").platform("linux-x86_64-el8").file("a", b"8");
+    let el8 = registry.publish(el8).await;
+    let document = distribution("els", "1.0.0").field("platform", json!("linux-x86_64-el8"));
+    registry.distribute(&document.of([&el8])).await;
+    let only_variant = json!({"distribution": {"name": "els", "version": "1.0.0"}});
+    assert_eq!(resolved(&http, &with(question(&["el"]), only_variant)).await, ["el@1.0.0-b1"]);
     let vague = json!({"distribution": {"name": "apps"}});
     http.post("/api/v1/resolve", &with(question(&["afw"]), vague)).await.expect(400);
 }
@@ -443,6 +449,40 @@ async fn more_than_one_question_may_have_is_told_as_a_limit() {
     assert!(many.problem().detail.contains("resolve_requirements"), "{}", many.text());
     assert_eq!(wide.problem().fields["limit"], "resolve_candidates");
     http.post("/api/v1/resolve", &json!({"requirements": [], "more": 1})).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_question_names_few_distributions_and_few_builds_through_them() {
+    let registry = TestRegistry::start_with(|config| {
+        config.limits.resolve_distributions = 2;
+        config.limits.resolve_candidates = 3;
+    })
+    .await;
+    let mut parts = Vec::new();
+    for product in ["a", "b"] {
+        parts.push(registry.publish(build(product, "1.0.0-b1").without_archive()).await);
+    }
+    registry.distribute(&distribution("apps", "1.0.0").of(&parts)).await;
+    registry.distribute(&distribution("apps", "2.0.0").of(&parts)).await;
+    let http = registry.anybody();
+    let choice = |version: &str| json!({"name": "apps", "version": version});
+    let (one, two) = (choice("1.0.0"), choice("2.0.0"));
+    let preferred = |of: &[&Value]| -> Vec<Value> {
+        of.iter().map(|choice| json!({ "distribution": choice })).collect()
+    };
+    let limit = async |more: Value| -> Value {
+        let asked = with(question(&["a"]), more);
+        http.post("/api/v1/resolve", &asked).await.expect(413).problem().detail.into()
+    };
+
+    let many = limit(json!({"with": [one], "prefer": preferred(&[&one, &two])})).await;
+    let large = limit(json!({"prefer": preferred(&[&one, &two])})).await;
+    // The same twice is one.
+    let twice = with(question(&["a"]), json!({"prefer": preferred(&[&one, &one])}));
+    http.post("/api/v1/resolve", &twice).await.expect(200);
+
+    assert!(many.as_str().unwrap().contains("resolve_distributions"), "{many}");
+    assert!(large.as_str().unwrap().contains("resolve_candidates"), "{large}");
 }
 
 #[tokio::test]

@@ -72,25 +72,7 @@ impl std::fmt::Display for Withdrawal {
 impl Withdrawal {
     /// The same, said of a build.
     pub fn of(self, key: BuildKey) -> Withdrawn {
-        Withdrawn { key, reason: self.reason, replaced_by: self.replaced_by }
-    }
-}
-
-impl Withdrawn {
-    /// Why, without saying which build.
-    pub fn why(&self) -> Withdrawal {
-        Withdrawal { reason: self.reason.clone(), replaced_by: self.replaced_by.clone() }
-    }
-}
-
-impl std::fmt::Display for Withdrawn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { key, reason, replaced_by } = self;
-        write!(f, "`{key}` was withdrawn: {reason}")?;
-        match replaced_by {
-            Some(instead) => write!(f, " (take {instead} instead)"),
-            None => Ok(()),
-        }
+        Withdrawn { key, why: self }
     }
 }
 
@@ -102,8 +84,20 @@ pub struct Withdrawn {
     #[serde(flatten)]
     pub key: BuildKey,
     /// Why.
-    pub reason: Text,
-    /// The build of the same product to take instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced_by: Option<BuildName>,
+    #[serde(flatten)]
+    pub why: Withdrawal,
+}
+
+impl Withdrawn {
+    /// Why, without saying which build.
+    pub fn why(&self) -> Withdrawal {
+        self.why.clone()
+    }
+}
+
+impl std::fmt::Display for Withdrawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { key, why } = self;
+        write!(f, "`{key}` was withdrawn: {why}")
+    }
 }

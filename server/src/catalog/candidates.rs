@@ -36,13 +36,15 @@ pub struct Candidate {
 pub trait Candidates {
     /// Builds of a product whose versions are below `below`, the newest version first: all of each
     /// version, and as many versions as have `at_least` builds together. Nothing comes when there
-    /// is nothing more. `asked`: only what fits this platform.
+    /// is nothing more. `asked`: only what fits this platform. More than `most` are never read: then
+    /// some of the last version are missing.
     fn newest(
         &self,
         product: &ProductName,
         asked: Option<&Platform>,
         below: Option<Version>,
         at_least: usize,
+        most: usize,
     ) -> Result<Vec<Candidate>, Error>;
 
     /// The builds of a product with this name, one for each platform.

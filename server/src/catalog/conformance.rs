@@ -386,12 +386,12 @@ async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) 
             catalog.record(&publication(&[one]), &act()).await.unwrap().unwrap();
         }
     }
-    let read = |asked: &'static str, below: Option<&'static str>, at_least| {
+    let read_most = |asked: &'static str, below: Option<&'static str>, at_least, most| {
         in_one_state(catalog, move |candidates| {
             let asked = (!asked.is_empty()).then(|| asked.parse().unwrap());
             let below = below.map(|below| below.parse().unwrap());
-            let found =
-                candidates.newest(&"afw".parse().unwrap(), asked.as_ref(), below, at_least)?;
+            let afw = "afw".parse().unwrap();
+            let found = candidates.newest(&afw, asked.as_ref(), below, at_least, most)?;
             let mut told: Vec<String> = found
                 .into_iter()
                 .map(|one| format!("{} {}", one.name.version, one.platform))
@@ -400,6 +400,7 @@ async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) 
             Ok(told)
         })
     };
+    let read = |asked, below, at_least| read_most(asked, below, at_least, usize::MAX);
 
     let own = ["10.0.0 any", "10.0.0 linux-x86_64", "10.0.0 linux-x86_64-el8"];
     assert_eq!(read("linux-x86_64", None, 1).await, own);
@@ -412,6 +413,7 @@ async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) 
     assert_eq!(read("linux-x86_64-el9", None, 2).await, other);
     assert_eq!(read("any", None, 1).await, ["10.0.0 any"]);
     assert_eq!(read("", None, 1).await.len(), 5);
+    assert_eq!(read_most("", None, 1, 2).await.len(), 2);
     assert!(read("linux-x86_64", Some("1.0.0"), 9).await.is_empty());
 }
 

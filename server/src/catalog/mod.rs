@@ -172,6 +172,15 @@ pub enum DistributionSelector {
     Digest(Digest),
 }
 
+impl std::fmt::Display for DistributionSelector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Version(version) => version.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
 /// What was found under a selector.
 #[derive(Clone, Debug, Default)]
 pub struct SelectedDistributions {

@@ -65,9 +65,11 @@ pub struct Limits {
     /// How long one reading question to the catalog may take.
     pub query_seconds: u64,
 
-    /// Requirements of one resolution, and distributions that it names.
+    /// Requirements of one resolution.
     pub resolve_requirements: usize,
-    /// Builds that one resolution looks at.
+    /// Distributions that one resolution names, to stand fast or to be preferred.
+    pub resolve_distributions: usize,
+    /// Builds that one resolution looks at; so many may it name, also through distributions.
     pub resolve_candidates: usize,
     /// Steps of the solver for one resolution: the same question ends at the same step.
     pub resolve_steps: u64,
@@ -120,6 +122,7 @@ impl Default for Limits {
             page_items_most: 1_000,
             query_seconds: 20,
             resolve_requirements: 1_000,
+            resolve_distributions: 64,
             resolve_candidates: 200_000,
             resolve_steps: 100_000,
             resolve_seconds: 10,
@@ -188,6 +191,7 @@ impl Limits {
             ("page_items_most", self.page_items_most as u64),
             ("query_seconds", self.query_seconds),
             ("resolve_requirements", self.resolve_requirements as u64),
+            ("resolve_distributions", self.resolve_distributions as u64),
             ("resolve_candidates", self.resolve_candidates as u64),
             ("resolve_steps", self.resolve_steps),
             ("resolve_seconds", self.resolve_seconds),

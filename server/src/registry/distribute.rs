@@ -95,11 +95,7 @@ impl Registry {
     ) -> Result<DistributionAnswer, DistributionError> {
         caller.demand(Permission::ReadDistribution(name))?;
         let found = self.inner.catalog.distribution(name, selector).await?;
-        let asked = match selector {
-            DistributionSelector::Version(version) => version.to_string(),
-            DistributionSelector::Digest(digest) => digest.to_string(),
-        };
-        let what = || format!("{name} {asked}");
+        let what = || format!("{name} {selector}");
         let platform_of = |stored: &StoredDistribution| stored.distribution.platform.clone();
         let platforms: Vec<Platform> = found.distributions.iter().map(platform_of).collect();
         let chosen = lookup::for_platform(
@@ -109,6 +105,7 @@ impl Registry {
             |(_, platform)| platform,
         )?;
         let Some((stored, _)) = chosen else {
+            let asked = selector.to_string();
             return Err(DistributionError::NoVersion { name: name.clone(), asked });
         };
         self.answer(caller, stored, found.tag, records).await

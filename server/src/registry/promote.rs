@@ -1,8 +1,8 @@
 //! Promotion: a candidate gets a new name, and stays the very same (DMTN-106 §4.9).
 
-use larder_schema::api::DistributionName;
+use larder_schema::api::{DistributionName, Withdrawal};
 use larder_schema::{
-    Digest, Distribution, DistributionVersion, Listed, Platform, ProductName, Stage, Text,
+    Digest, Distribution, DistributionVersion, Listed, Platform, ProductName, Stage,
 };
 
 use super::Registry;
@@ -32,12 +32,12 @@ pub enum PromotionFault {
         stage: Stage,
     },
     /// It was withdrawn.
-    #[error("{} {} for {} was withdrawn: {reason}", .from.name, .from.version, .from.platform)]
+    #[error("{} {} for {} was withdrawn: {why}", .from.name, .from.version, .from.platform)]
     Withdrawn {
         /// What it is said to come from.
         from: Box<DistributionName>,
         /// Why that was withdrawn.
-        reason: Text,
+        why: Withdrawal,
     },
     /// It is a candidate for another version.
     #[error("{from} is a candidate of another version than {version}")]
@@ -117,7 +117,7 @@ fn fault(document: &Distribution, stored: StoredDistribution) -> Option<Promotio
         return Some(PromotionFault::NoCandidate { from: from(), stage: candidate.stage });
     }
     if let Some(why) = withdrawn {
-        return Some(PromotionFault::Withdrawn { from: from(), reason: why.reason });
+        return Some(PromotionFault::Withdrawn { from: from(), why });
     }
     if !candidate.version.may_become(&document.version) {
         let (from, version) = (candidate.version, document.version.clone());

@@ -286,7 +286,7 @@ impl Registry {
             }
             *entry = known;
             if let Some(why) = &stored.withdrawn {
-                warnings.push(format!("{} was withdrawn: {why}", stored.build.key()));
+                warnings.push(why.clone().of(stored.build.key()).to_string());
             }
         }
         let closure = Closure::of(listed.iter().map(|stored| &stored.build));

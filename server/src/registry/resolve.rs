@@ -3,6 +3,7 @@
 //! The solver is resolvo, over the candidates of one state of the catalog (`resolve/`). Who may read
 //! what is decided before it: it never sees a product that the caller may not read.
 
+mod asked;
 mod explain;
 mod pool;
 mod search;
@@ -19,23 +20,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use larder_schema::closure::Closure;
-use larder_schema::resolution::{DistributionChoice, Preferred};
-use larder_schema::{
-    BuildKey, Digest, Distribution, Listed, Platform, ProductName, ResolveAnswer, ResolveRequest,
-};
+use larder_schema::{BuildKey, Listed, ProductName, ResolveAnswer, ResolveRequest};
 
 pub use explain::NoAnswer;
 
 use self::pool::{Budget, Pool};
 use self::solver::Outcome;
-use self::terms::{Listing, Preferences, Terms};
+use self::terms::Terms;
 use self::visible::Visible;
 use super::Registry;
 use super::distribute::DistributionError;
-use super::lookup::LookupError;
-use crate::access::{Caller, Denied, Permission};
-use crate::catalog::{self, Candidates, DistributionSelector, StoredBuild};
-use crate::config::Limits;
+use crate::access::{Caller, Denied};
+use crate::catalog::{self, Candidates, StoredBuild};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +116,17 @@ enum Stop {
     Gone,
 }
 
+impl Stop {
+    /// Whether the same question always stops here: then an answer that is known already is as good
+    /// as any.
+    fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Limit(Limit::Steps(_) | Limit::Candidates(_)) => true,
+            Self::Limit(Limit::Time) | Self::Catalog(_) | Self::Gone => false,
+        }
+    }
+}
+
 impl From<catalog::Error> for Stop {
     fn from(error: catalog::Error) -> Self {
         Self::Catalog(error)
@@ -156,14 +163,16 @@ impl Registry {
     ) -> Result<ResolveAnswer, ResolveError> {
         caller.demand_reader()?;
         let limits = self.inner.config.limits.clone();
-        demand_few(&request, &limits)?;
+        asked::demand_few(&request, &limits)?;
         let records = request.records;
-        let terms = self.terms(caller, request).await?;
-        let waiting = Waiting(Arc::default());
-        let (gone, caller) = (Arc::clone(&waiting.0), caller.clone());
         // A resolution may take a processor for long: few do at once, and reads go on beside them.
         let turn = Arc::clone(&self.inner.resolving).acquire_owned().await;
         let turn = turn.map_err(|_| ResolveError::Gone)?;
+        let deadline = Instant::now() + Duration::from_secs(limits.resolve_seconds);
+        let terms = tokio::time::timeout_at(deadline.into(), self.terms(caller, request));
+        let terms = terms.await.map_err(|_| ResolveError::Limit(Limit::Time))??;
+        let waiting = Waiting(Arc::default());
+        let (gone, caller) = (Arc::clone(&waiting.0), caller.clone());
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let work = move |source: &dyn Candidates| {
             // Held by the work and not by who waits for it: that one may be gone before it ends.
@@ -171,7 +180,7 @@ impl Registry {
             let budget = Budget {
                 steps: limits.resolve_steps,
                 candidates: limits.resolve_candidates,
-                deadline: Instant::now() + Duration::from_secs(limits.resolve_seconds),
+                deadline,
                 gone: &gone,
             };
             let source = Visible { source, caller: &caller };
@@ -180,91 +189,6 @@ impl Registry {
         };
         self.inner.catalog.with_candidates(Box::new(work)).await?;
         receiver.await.unwrap_or(Err(ResolveError::Gone))
-    }
-
-    /// The question with all its distributions looked up.
-    async fn terms(&self, caller: &Caller, request: ResolveRequest) -> Result<Terms, ResolveError> {
-        let platform = &request.platform;
-        let limit = match &request.distribution {
-            Some(choice) => Some(Listing::of(&self.chosen(caller, choice, platform).await?)),
-            None => None,
-        };
-        let mut with = Vec::new();
-        for choice in &request.with {
-            with.push(Listing::of(&self.chosen(caller, choice, platform).await?));
-        }
-        let mut prefer = Preferences::default();
-        for preferred in &request.prefer {
-            match preferred {
-                Preferred::Build(one) => prefer.add(&one.product, one.build.clone(), None),
-                Preferred::Distribution(choice) => {
-                    for listed in self.chosen(caller, choice, platform).await?.builds {
-                        prefer.add(&listed.product, listed.build, Some(listed.platform));
-                    }
-                }
-            }
-        }
-        let ResolveRequest { requirements, platform, host, context, stage, test, .. } = request;
-        Ok(Terms {
-            wanted: requirements,
-            platform,
-            host,
-            context,
-            stage,
-            limit,
-            with,
-            prefer,
-            test,
-        })
-    }
-
-    /// The distribution for the platform of the question: the very one, or one for the same without
-    /// a variant, or one for all.
-    async fn chosen(
-        &self,
-        caller: &Caller,
-        choice: &DistributionChoice,
-        platform: &Platform,
-    ) -> Result<Distribution, ResolveError> {
-        let name = &choice.name;
-        let selector = match (&choice.digest, &choice.version) {
-            (Some(digest), _) => DistributionSelector::Digest(*digest),
-            (None, Some(version)) => DistributionSelector::Version(version.clone()),
-            (None, None) => return Err(ResolveError::NoVersion { name: name.clone() }),
-        };
-        caller.demand(Permission::ReadDistribution(name))?;
-        let found = self.inner.catalog.distribution(name, &selector).await?.distributions;
-        let documents: Vec<Distribution> =
-            found.into_iter().map(|stored| stored.distribution).collect();
-        let asked = match &selector {
-            DistributionSelector::Digest(digest) => digest.to_string(),
-            DistributionSelector::Version(version) => version.to_string(),
-        };
-        if documents.is_empty() {
-            return Err(DistributionError::NoVersion { name: name.clone(), asked }.into());
-        }
-        let wanted = [platform.clone(), platform.without_variant(), Platform::Any];
-        let fits = wanted.iter().find_map(|wanted| {
-            documents.iter().find(|document| document.platform == *wanted).cloned()
-        });
-        fits.ok_or_else(|| {
-            let platforms = documents.into_iter().map(|document| document.platform).collect();
-            let (what, asked) = (format!("{name} {asked}"), platform.clone());
-            DistributionError::Lookup(LookupError::OtherPlatforms { what, asked, platforms }).into()
-        })
-    }
-}
-
-fn demand_few(request: &ResolveRequest, limits: &Limits) -> Result<(), ResolveError> {
-    let most = limits.resolve_requirements;
-    let counts = [
-        ("requirements", request.requirements.len(), most, "resolve_requirements"),
-        ("distributions", request.with.len(), most, "resolve_requirements"),
-        ("preferred builds", request.prefer.len(), limits.resolve_candidates, "resolve_candidates"),
-    ];
-    match counts.into_iter().find(|(_, count, most, _)| count > most) {
-        Some((what, count, most, limit)) => Err(ResolveError::TooMany { what, count, most, limit }),
-        None => Ok(()),
     }
 }
 
@@ -307,25 +231,10 @@ fn answer(chosen: &[StoredBuild], records: bool) -> ResolveAnswer {
     let order = closure.in_install_order();
     let ordered = || order.iter().filter_map(|build| by_product.get(&build.product).copied());
     ResolveAnswer {
-        builds: ordered().map(listed).collect(),
+        builds: ordered().map(|stored| Listed::with_record(&stored.build, stored.digest)).collect(),
         records: records.then(|| ordered().map(|stored| stored.build.clone()).collect()),
         withdrawn: ordered()
             .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())))
             .collect(),
-    }
-}
-
-fn listed(stored: &StoredBuild) -> Listed {
-    let build = &stored.build;
-    Listed {
-        product: build.product.clone(),
-        build: build.name(),
-        platform: build.platform.clone(),
-        role: build.role,
-        record: Some(stored.digest),
-        archive: build.archive.as_ref().map(|archive| Digest(archive.sha256)),
-        tree: build.tree,
-        size: build.archive.as_ref().and_then(|archive| archive.size),
-        extra: Default::default(),
     }
 }

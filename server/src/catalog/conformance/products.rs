@@ -140,5 +140,8 @@ pub(super) async fn dependants_are_those_that_the_version_will_do_for(catalog: &
     assert_eq!(told(&first), [("b".to_owned(), false)]);
     assert_eq!(told(&second), [("a".to_owned(), true)]);
     assert_eq!(second.next, None);
+    // `b` was built against another build, which an exact ABI does not serve.
+    let exact = Build { abi: larder_schema::record::Abi::Exact, ..log.0.clone() };
+    assert_eq!(told(&catalog.dependants(&exact, None, 9).await.unwrap()), [("a".to_owned(), true)]);
     assert_eq!(catalog.check().await.unwrap(), []);
 }

@@ -15,11 +15,14 @@ use crate::catalog::{Error, StoredBuild};
 /// One state of the catalog.
 pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
 
-/// A candidate; the statement that withdrew it is found through `statements_subject`.
-const CANDIDATE: &str = "SELECT major || '.' || minor || '.' || patch || '-' || build, seq, \
-     platform, test, record, (SELECT said FROM statements WHERE subject = builds.digest \
-     AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) FROM builds \
-     WHERE product = (SELECT id FROM products WHERE name = ?1)";
+/// Candidates of a product of which more is true.
+fn select(more: &str) -> String {
+    format!(
+        "SELECT major || '.' || minor || '.' || patch || '-' || build, seq, platform, test, record, \
+         {} FROM builds WHERE product = (SELECT id FROM products WHERE name = ?1) AND {more}",
+        statements::WITHDRAWAL
+    )
+}
 
 /// The few fields of a record that decide; the others are passed over.
 #[derive(Deserialize)]
@@ -77,10 +80,11 @@ impl Candidates for Snapshot<'_> {
         asked: Option<&Platform>,
         below: Option<Version>,
         at_least: usize,
+        most: usize,
     ) -> Result<Vec<Candidate>, Error> {
-        let sql = format!(
-            "{CANDIDATE} AND (major, minor, patch) < (?2, ?3, ?4) AND (platform IN ('any', ?5, ?6) \
-             OR platform >= ?7 AND platform < ?8) ORDER BY major DESC, minor DESC, patch DESC"
+        let sql = select(
+            "(major, minor, patch) < (?2, ?3, ?4) AND (platform IN ('any', ?5, ?6) \
+             OR platform >= ?7 AND platform < ?8) ORDER BY major DESC, minor DESC, patch DESC",
         );
         let below = below.map_or([i64::MAX; 3], |version| {
             [signed(version.major), signed(version.minor), signed(version.patch)]
@@ -90,7 +94,9 @@ impl Candidates for Snapshot<'_> {
         let key = params![product.as_str(), below[0], below[1], below[2], own, bare, low, high];
         let mut rows = statement.query(key)?;
         let mut found: Vec<Candidate> = Vec::new();
-        while let Some(row) = rows.next()? {
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
             let name: BuildName = column::parsed(row, 0)?;
             let version = found.last().map(|last| last.name.version);
             if found.len() >= at_least && version != Some(name.version) {
@@ -102,10 +108,8 @@ impl Candidates for Snapshot<'_> {
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {
-        let sql = format!(
-            "{CANDIDATE} AND major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 \
-             ORDER BY platform"
-        );
+        let sql =
+            select("major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 ORDER BY platform");
         let mut statement = self.0.prepare_cached(&sql)?;
         let BuildName { version, build } = name;
         let key = params![

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use larder_schema::api::{Dependant, Page};
-use larder_schema::{Build, Digest, Platform, Requirement};
+use larder_schema::{Build, BuildName, Digest, Platform, Requirement};
 use rusqlite::{Connection, Row, params};
 
 use super::column::{self, signed};
@@ -36,13 +36,15 @@ pub(super) fn insert(db: &Connection, build: &Build, seq: i64) -> Result<(), Err
 struct Candidate {
     seq: u64,
     dependant: Dependant,
+    /// The build that it was built against.
+    against: Option<BuildName>,
 }
 
 fn candidate(row: &Row<'_>, build: &Build) -> rusqlite::Result<Candidate> {
-    let against: Option<String> = row.get(5)?;
+    let against: Option<BuildName> = column::parsed_opt(row, 5)?;
     let archive = column::sha256_opt(row, 6)?.map(Digest);
     let own = build.archive.as_ref().map(|archive| Digest(archive.sha256));
-    let built_against = against.is_some_and(|against| against == build.name().to_string())
+    let built_against = against.as_ref().is_some_and(|against| *against == build.name())
         && archive.is_none_or(|archive| own == Some(archive));
     let dependant = Dependant {
         product: column::parsed(row, 0)?,
@@ -52,7 +54,7 @@ fn candidate(row: &Row<'_>, build: &Build) -> rusqlite::Result<Candidate> {
         built_against,
         withdrawn: statements::withdrawal(row, 7)?,
     };
-    Ok(Candidate { seq: column::number(row, 3)?, dependant })
+    Ok(Candidate { seq: column::number(row, 3)?, dependant, against })
 }
 
 /// Builds that need the product of `build` and may run with it, the last published first.
@@ -77,7 +79,8 @@ pub(super) fn page(
             let fits = *will_do
                 .entry(requirement.clone())
                 .or_insert_with_key(|it: &Requirement| it.matches(&build.version));
-            fits && may_stand_together(platform, &build.platform)
+            fits && build.abi.serves(one.against.as_ref(), &build.name())
+                && may_stand_together(platform, &build.platform)
         }));
     }
     let next = lookup::cut(&mut found, limit).map(|last| last.seq.to_string());
@@ -90,15 +93,16 @@ fn may_stand_together(one: &Platform, two: &Platform) -> bool {
 
 /// Served by the primary key, read backwards.
 fn candidates(db: &Connection, build: &Build, after: i64) -> Result<Vec<Candidate>, Error> {
-    let mut statement = db.prepare_cached(
+    let sql = format!(
         "SELECT products.name, major || '.' || minor || '.' || patch || '-' || builds.build, \
-         platform, seq, requirement, built_against, built_archive, (SELECT said FROM statements \
-         WHERE subject = digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
+         platform, seq, requirement, built_against, built_archive, {} \
          FROM dependants JOIN builds ON seq = dependants.build \
          JOIN products ON products.id = builds.product \
          WHERE dependants.product = ?1 AND dependants.build < ?2 \
          ORDER BY dependants.build DESC LIMIT ?3",
-    )?;
+        statements::WITHDRAWAL
+    );
+    let mut statement = db.prepare_cached(&sql)?;
     let rows = statement
         .query_map(params![build.product.as_str(), after, signed(AT_ONCE as u64)], |row| {
             candidate(row, build)

@@ -109,9 +109,9 @@ fn by(
     value: &dyn rusqlite::ToSql,
 ) -> Result<Vec<StoredDistribution>, Error> {
     let sql = format!(
-        "SELECT document, digest, at, by, seq, (SELECT said FROM statements \
-         WHERE subject = digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
-         FROM distributions WHERE name = ?1 AND {column} = ?2 ORDER BY platform"
+        "SELECT document, digest, at, by, seq, {} FROM distributions \
+         WHERE name = ?1 AND {column} = ?2 ORDER BY platform",
+        statements::WITHDRAWAL
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![name.as_str(), value], stored)?;

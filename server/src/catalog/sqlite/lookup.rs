@@ -10,13 +10,18 @@ use super::column::{self, signed};
 use super::statements;
 use crate::catalog::{BuildFilter, Error, StoredBuild};
 
-/// A build, and the statement that withdrew it.
-const BUILD: &str = "SELECT record, digest, at, by, seq, (SELECT said FROM statements \
-     WHERE subject = builds.digest AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1) \
-     FROM builds";
+/// Builds of which something is true, and the statements that withdrew them.
+fn select(is_true: &str) -> String {
+    let withdrawal = statements::WITHDRAWAL;
+    format!("SELECT record, digest, at, by, seq, {withdrawal} FROM builds WHERE {is_true}")
+}
 
 const KEY: &str = "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 \
      AND minor = ?3 AND patch = ?4 AND build = ?5";
+
+fn one_key() -> String {
+    format!("{KEY} AND platform = ?6")
+}
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
     let mut build: Build = column::json(row, 0)?;
@@ -30,23 +35,23 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
 }
 
 pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBuild>, Error> {
-    Ok(one(db, BUILD, key, stored).optional()?)
+    Ok(one(db, &select(&one_key()), key, stored).optional()?)
 }
 
 /// The number of a build that is there.
 pub(super) fn seq_of(db: &Connection, key: &BuildKey) -> Result<i64, Error> {
-    Ok(one(db, "SELECT seq FROM builds", key, |row| row.get(0))?)
+    let sql = format!("SELECT seq FROM builds WHERE {}", one_key());
+    Ok(one(db, &sql, key, |row| row.get(0))?)
 }
 
 fn one<T>(
     db: &Connection,
-    select: &str,
+    sql: &str,
     key: &BuildKey,
     read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let sql = format!("{select} WHERE {KEY} AND platform = ?6");
     let version = key.build.version;
-    db.prepare_cached(&sql)?.query_row(
+    db.prepare_cached(sql)?.query_row(
         params![
             key.product.as_str(),
             signed(version.major),
@@ -64,7 +69,7 @@ pub(super) fn build(
     product: &ProductName,
     build: &BuildName,
 ) -> Result<Vec<StoredBuild>, Error> {
-    let sql = format!("{BUILD} WHERE {KEY} ORDER BY platform");
+    let sql = select(&format!("{KEY} ORDER BY platform"));
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(
         params![
@@ -115,7 +120,7 @@ pub(super) fn builds(
         add("seq < ?", signed(after).into());
     }
     add("1 ORDER BY seq DESC LIMIT ?", signed(limit as u64 + 1).into());
-    let sql = format!("{BUILD} WHERE {}", conditions.join(" AND "));
+    let sql = select(&conditions.join(" AND "));
     let mut statement = db.prepare_cached(&sql)?;
     let mut items: Vec<StoredBuild> =
         statement.query_map(params_from_iter(values), stored)?.collect::<Result<_, _>>()?;

@@ -11,6 +11,10 @@ use super::column::{self, signed};
 use super::{journal, lookup};
 use crate::catalog::{Act, Change, Error, Subject};
 
+/// The statement that withdrew what has the digest in the column `digest` of the row, if there is one.
+pub(super) const WITHDRAWAL: &str = "(SELECT said FROM statements WHERE subject = digest \
+     AND kind = 'withdrawn' ORDER BY id DESC LIMIT 1)";
+
 fn word(kind: StatementKind) -> &'static str {
     match kind {
         StatementKind::Withdrawn => "withdrawn",
@@ -27,7 +31,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Statement> {
     })
 }
 
-/// Why something was withdrawn, from the column that has the statement, if there is one.
+/// Why something was withdrawn, from the column that has [`WITHDRAWAL`].
 pub(super) fn withdrawal(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Withdrawal>> {
     let said: Option<StatementRequest> = column::json_opt(row, index)?;
     Ok(said.map(|said| Withdrawal { reason: said.reason, replaced_by: said.replaced_by }))

@@ -16,7 +16,7 @@ use crate::catalog::candidates::{Candidate, sort};
 const MOST_PRODUCTS: usize = 5;
 /// How many demands on it, and how many builds, programs are told of each.
 const MOST_TOLD: usize = 50;
-/// How many builds that may not be taken are looked at.
+/// How many builds of each that a demand would take are looked at, and read at once.
 const MOST_BUILDS: usize = 200;
 
 /// Why nothing meets what was asked for.
@@ -32,13 +32,13 @@ pub struct NoAnswer {
 /// Tells why these needs exclude each other.
 pub(super) fn explain(pool: &Pool<'_>, needs: &[Need]) -> Result<NoAnswer, Stop> {
     let chains = chains(pool, needs);
+    let mut meeting = meeting(pool, needs);
+    meeting.sort_by_key(|(product, _)| pool.name(*product));
+    let more = meeting.len().saturating_sub(MOST_PRODUCTS);
     let mut conflicts = Vec::new();
-    for (product, needs) in meeting(pool, needs) {
+    for (product, needs) in meeting.into_iter().take(MOST_PRODUCTS) {
         conflicts.push(conflict(pool, product, &needs, &chains)?);
     }
-    conflicts.sort_by(|one, two| one.product.cmp(&two.product));
-    let more = conflicts.len().saturating_sub(MOST_PRODUCTS);
-    conflicts.truncate(MOST_PRODUCTS);
     let detail = words::detail(&conflicts, &pool.terms.platform, more);
     for conflict in &mut conflicts {
         conflict.demands.truncate(MOST_TOLD);
@@ -130,9 +130,10 @@ fn conflict(
     let name = pool.name(product);
     let there: Vec<BuildName> =
         pool.candidates(product).into_iter().map(|at| pool.candidate(at).name.clone()).collect();
-    let all = everything(pool, &name, needs)?;
+    let (meant, is_known) = meant(pool, &name, needs)?;
     let mut unfit = Vec::new();
-    for candidate in &all {
+    for candidate in &meant {
+        pool.go_on()?;
         if let Some(reason) = reason(pool, &name, candidate, needs)? {
             unfit.push(Unfitting {
                 build: candidate.name.clone(),
@@ -145,7 +146,7 @@ fn conflict(
     let mut seen = HashSet::new();
     Ok(Conflict {
         demands: demanded(pool, needs, chains),
-        is_known: !all.is_empty(),
+        is_known,
         unmet,
         there: there.into_iter().filter(|build| seen.insert(build.clone())).collect(),
         unfit,
@@ -153,23 +154,58 @@ fn conflict(
     })
 }
 
-/// Builds of a product for all platforms, the newest first, and those that were asked for by name.
-fn everything(
+/// Builds of a product for all platforms that a demand would take, the newest first, and those that
+/// were asked for by name; and whether there is any build of it at all.
+///
+/// That there is no answer is known by now: of builds that no demand would take, only a share of what
+/// a resolution may read is passed over.
+fn meant(
     pool: &Pool<'_>,
     name: &ProductName,
     needs: &[&Need],
-) -> Result<Vec<Candidate>, Stop> {
-    let mut all = pool.source().newest(name, None, None, MOST_BUILDS)?;
-    all.truncate(MOST_BUILDS);
-    for need in needs {
-        if let Asks::For { build: Some(build), .. } = &need.demand.asks
-            && !all.iter().any(|candidate| candidate.name == *build)
-        {
-            all.extend(pool.source().named(name, build)?);
-        }
+) -> Result<(Vec<Candidate>, bool), Stop> {
+    let is_meant =
+        |candidate: &Candidate| admits(needs, candidate) || other_abi(needs, candidate).is_some();
+    let by_name: BTreeSet<&BuildName> = needs.iter().filter_map(named).collect();
+    let mut left = match needs.iter().all(|need| named(need).is_some()) {
+        // Then no other would be taken.
+        true => 1,
+        false => (pool.most() / MOST_PRODUCTS).max(MOST_BUILDS),
+    };
+    let (mut meant, mut is_known, mut below): (Vec<Candidate>, _, _) = (Vec::new(), false, None);
+    while meant.len() < MOST_BUILDS && left > 0 {
+        pool.go_on()?;
+        let page = pool.source().newest(name, None, below, MOST_BUILDS, left)?;
+        let Some(last) = page.last() else { break };
+        (below, is_known, left) = (Some(last.name.version), true, left - page.len());
+        meant.extend(page.into_iter().filter(is_meant));
     }
-    sort(&mut all, &pool.terms.platform);
-    Ok(all)
+    sort(&mut meant, &pool.terms.platform);
+    meant.truncate(MOST_BUILDS);
+    for build in by_name {
+        let found = pool.source().named(name, build)?;
+        let is_new = |one: &Candidate| meant.iter().all(|known| known.seq != one.seq);
+        let found: Vec<Candidate> = found.into_iter().filter(is_new).collect();
+        meant.extend(found);
+    }
+    sort(&mut meant, &pool.terms.platform);
+    Ok((meant, is_known))
+}
+
+fn named<'a>(need: &&'a Need) -> Option<&'a BuildName> {
+    match &need.demand.asks {
+        Asks::For { build, .. } => build.as_ref(),
+        Asks::OneOf(_) => None,
+    }
+}
+
+/// Whether a demand would take a build. No place in the pool is asked for here, but versions and names.
+fn admits(needs: &[&Need], candidate: &Candidate) -> bool {
+    needs.iter().any(|need| need.demand.admits(CandidateAt::MAX, candidate))
+}
+
+fn other_abi(needs: &[&Need], candidate: &Candidate) -> Option<String> {
+    words::other_abi(candidate, needs.iter().map(|need| &need.demand.asks))
 }
 
 /// Why a build that a demand would have taken may not be taken.
@@ -179,15 +215,14 @@ fn reason(
     candidate: &Candidate,
     needs: &[&Need],
 ) -> Result<Option<String>, Stop> {
-    // No place in the pool is asked for here, but versions and names.
-    if !needs.iter().any(|need| need.demand.admits(CandidateAt::MAX, candidate)) {
-        return Ok(words::other_abi(candidate, needs.iter().map(|need| &need.demand.asks)));
+    if !admits(needs, candidate) {
+        return Ok(other_abi(needs, candidate));
     }
     let unfit = match (pool.terms.unfit(name, candidate), pool.terms.stage) {
         (None, Some(stage)) if !pool.has_stage(name, candidate)? => Some(Unfit::Stage(stage)),
         (unfit, _) => unfit,
     };
-    Ok(unfit.map(|unfit| words::unfit(name, &unfit)))
+    Ok(unfit.map(|unfit| words::unfit(&unfit)))
 }
 
 /// The demands on a product: who makes them, and how one comes there.

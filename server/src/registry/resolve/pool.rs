@@ -6,12 +6,11 @@
 //! none" is only said of all.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use larder_schema::record::Abi;
 use larder_schema::{BuildName, ProductName, Requirement, Version};
 
 use super::terms::Terms;
@@ -56,11 +55,8 @@ impl Demand {
             Asks::For { requirement, against, build } => {
                 let version =
                     |requirement: &Requirement| requirement.matches(&candidate.name.version);
-                // A build whose ABI is exact serves only those that were built against it.
-                let abi = candidate.abi == Abi::Semver
-                    || against.as_ref().is_none_or(|against| *against == candidate.name);
                 requirement.as_ref().is_none_or(version)
-                    && abi
+                    && candidate.abi.serves(against.as_ref(), &candidate.name)
                     && build.as_ref().is_none_or(|build| *build == candidate.name)
             }
         }
@@ -97,6 +93,8 @@ struct Product {
     read: Vec<CandidateAt>,
     /// Those that fit of other versions, which were singled out.
     singled_out: Vec<CandidateAt>,
+    /// The same by their numbers of publication.
+    by_seq: HashMap<u64, CandidateAt>,
     /// The lowest version that was read.
     below: Option<Version>,
     window: usize,
@@ -126,6 +124,11 @@ impl<'a> Pool<'a> {
         self.source
     }
 
+    /// How many candidates one resolution may read.
+    pub(super) fn most(&self) -> usize {
+        self.budget.candidates
+    }
+
     /// The place of a product.
     pub(super) fn product(&self, name: &ProductName) -> ProductAt {
         if let Some(at) = self.by_name.borrow().get(name) {
@@ -138,6 +141,7 @@ impl<'a> Pool<'a> {
             order: Vec::new(),
             read: Vec::new(),
             singled_out: Vec::new(),
+            by_seq: HashMap::new(),
             below: None,
             window: 0,
             whole: false,
@@ -218,10 +222,14 @@ impl<'a> Pool<'a> {
         if below.is_none() {
             let mut found = Vec::new();
             for build in self.terms.singled_out(&name) {
+                self.go_on()?;
                 found.extend(self.source.named(&name, &build)?);
             }
             let singled_out = self.admit(at, &name, found)?;
-            self.put(at, |product| product.singled_out = singled_out);
+            let seqs = singled_out.iter().map(|at| (self.candidate(*at).seq, *at)).collect();
+            self.put(at, |product| {
+                (product.singled_out, product.by_seq) = (singled_out, seqs);
+            });
         }
         self.read_on(at, &name, window, below)
     }
@@ -237,7 +245,9 @@ impl<'a> Pool<'a> {
         let mut fitting = self.products.borrow()[at as usize].read.clone();
         while fitting.len() < window && !whole {
             let asked = Some(&self.terms.platform);
-            let page = self.source.newest(name, asked, below, window - fitting.len())?;
+            // One more than may be read tells that there is more.
+            let most = self.budget.candidates.saturating_sub(self.read.get()).saturating_add(1);
+            let page = self.source.newest(name, asked, below, window - fitting.len(), most)?;
             below = page.last().map(|last| last.name.version).or(below);
             whole = page.is_empty();
             fitting.extend(self.admit(at, name, page)?);
@@ -274,6 +284,7 @@ impl<'a> Pool<'a> {
         sort(&mut found, &self.terms.platform);
         let mut admitted = Vec::new();
         for candidate in found {
+            self.go_on()?;
             if self.terms.unfit(name, &candidate).is_none() && self.has_stage(name, &candidate)? {
                 admitted.push(self.keep(at, candidate));
             }
@@ -297,9 +308,7 @@ impl<'a> Pool<'a> {
     fn keep(&self, at: ProductAt, candidate: Candidate) -> CandidateAt {
         let products = self.products.borrow();
         let mut candidates = self.candidates.borrow_mut();
-        let singled_out = &products[at as usize].singled_out;
-        let known =
-            singled_out.iter().find(|known| candidates[**known as usize].1.seq == candidate.seq);
+        let known = products[at as usize].by_seq.get(&candidate.seq);
         known.copied().unwrap_or_else(|| {
             candidates.push((at, Rc::new(candidate)));
             CandidateAt::try_from(candidates.len() - 1).unwrap_or(CandidateAt::MAX)
@@ -313,7 +322,8 @@ impl<'a> Pool<'a> {
         let product = &mut products[at as usize];
         change(product);
         let mut order = product.read.clone();
-        order.extend(product.singled_out.iter().filter(|at| !product.read.contains(at)));
+        let read: HashSet<CandidateAt> = order.iter().copied().collect();
+        order.extend(product.singled_out.iter().filter(|at| !read.contains(at)));
         let candidates = self.candidates.borrow();
         let place = |at: &CandidateAt| {
             let preferred = self.terms.preferred(&product.name, &candidates[*at as usize].1);
@@ -328,12 +338,23 @@ impl<'a> Pool<'a> {
         self.steps.set(self.steps.get() + 1);
         if self.steps.get() > self.budget.steps {
             self.stop(Stop::Limit(Limit::Steps(self.budget.steps)));
-        } else if self.budget.gone.load(Ordering::Relaxed) {
-            self.stop(Stop::Gone);
-        } else if self.steps.get().is_multiple_of(16) && Instant::now() > self.budget.deadline {
-            self.stop(Stop::Limit(Limit::Time));
+        } else if self.steps.get().is_multiple_of(16)
+            && let Err(stop) = self.go_on()
+        {
+            self.stop(stop);
         }
         self.stopped.borrow().is_some()
+    }
+
+    /// Fails when the time is over, or nobody waits any more.
+    pub(super) fn go_on(&self) -> Result<(), Stop> {
+        if self.budget.gone.load(Ordering::Relaxed) {
+            return Err(Stop::Gone);
+        }
+        match Instant::now() > self.budget.deadline {
+            true => Err(Stop::Limit(Limit::Time)),
+            false => Ok(()),
+        }
     }
 
     /// Has the solver stop; the first reason counts.

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::Stop;
 use super::pool::{Asks, CandidateAt, Demand, Pool, ProductAt};
 use super::solver::{Choice, Need, Outcome, needs_of, solve};
-use super::{Limit, Stop};
 
 /// Looks for the best answer: what was asked for first is as good as it can be, then what was asked
 /// for next, and so on; then what is preferred is taken wherever it can be; then all else, by name,
@@ -37,8 +37,8 @@ fn improve(pool: &Pool<'_>, demands: &[Demand], choice: Choice) -> Result<Choice
     let mut better = Better { pool, demands, choice, held: Vec::new(), settled: HashSet::new() };
     match better.settle_all() {
         // There is an answer; that a better one may be there is no reason to give none.
-        Ok(()) | Err(Stop::Limit(Limit::Steps(_))) => Ok(better.choice),
-        Err(stop) => Err(stop),
+        Err(stop) if !stop.is_repeatable() => Err(stop),
+        Ok(()) | Err(_) => Ok(better.choice),
     }
 }
 
@@ -175,11 +175,11 @@ fn essence(pool: &Pool<'_>, demands: &[Demand], mut needs: Vec<Need>) -> Result<
     Ok(needs)
 }
 
-/// Nothing when the steps are used up: it is known that there is no answer, and why is then told
+/// Nothing when steps or builds are used up: it is known that there is no answer, and why is then told
 /// less briefly.
 fn briefly(pool: &Pool<'_>, demands: &[Demand]) -> Result<Option<Outcome>, Stop> {
     match solve(pool, demands, &[]) {
-        Err(Stop::Limit(Limit::Steps(_))) => Ok(None),
+        Err(stop) if stop.is_repeatable() => Ok(None),
         solved => solved.map(Some),
     }
 }

@@ -40,7 +40,21 @@ pub(super) struct Listing {
 pub(super) struct Preferences {
     /// Their products, as they come first.
     pub(super) products: Vec<ProductName>,
-    of: HashMap<ProductName, Vec<(BuildName, Option<Platform>)>>,
+    of: HashMap<ProductName, HashMap<BuildName, Vec<Place>>>,
+    count: usize,
+}
+
+/// At which place a build is preferred, and for which platform.
+#[derive(Debug)]
+struct Place {
+    at: usize,
+    platform: Option<Platform>,
+}
+
+impl Place {
+    fn is_for(&self, platform: &Platform) -> bool {
+        self.platform.as_ref().is_none_or(|own| own == platform)
+    }
 }
 
 /// Why a build that is there may not be taken, whatever others need.
@@ -82,7 +96,7 @@ impl Listing {
 }
 
 impl Preferences {
-    /// Adds one that comes after all others.
+    /// Adds one that comes after all others, unless it is there already.
     pub(super) fn add(
         &mut self,
         product: &ProductName,
@@ -93,7 +107,14 @@ impl Preferences {
         if of_product.is_empty() {
             self.products.push(product.clone());
         }
-        of_product.push((build, platform));
+        let places = of_product.entry(build).or_default();
+        let is_new = places
+            .iter()
+            .all(|place| place.platform.is_some() && place.platform.as_ref() != platform.as_ref());
+        if is_new {
+            places.push(Place { at: self.count, platform });
+            self.count += 1;
+        }
     }
 }
 
@@ -170,19 +191,16 @@ impl Terms {
         of.filter_map(|wanted| wanted.build.as_ref())
     }
 
-    /// At which place among those of its product this build is preferred, if it is.
+    /// At which place this build is preferred, if it is.
     pub(super) fn preferred(&self, product: &ProductName, candidate: &Candidate) -> Option<usize> {
-        self.prefer.of.get(product)?.iter().position(|(build, platform)| {
-            *build == candidate.name
-                && platform.as_ref().is_none_or(|platform| *platform == candidate.platform)
-        })
+        let places = self.prefer.of.get(product)?.get(&candidate.name)?;
+        places.iter().find(|place| place.is_for(&candidate.platform)).map(|place| place.at)
     }
 
     /// The builds of this product that are there whatever the window, by name.
     pub(super) fn singled_out(&self, product: &ProductName) -> Vec<BuildName> {
         let mut names: Vec<BuildName> = self.named(product).cloned().collect();
-        let preferred = self.prefer.of.get(product).into_iter().flatten();
-        names.extend(preferred.map(|(build, _)| build.clone()));
+        names.extend(self.prefer.of.get(product).into_iter().flat_map(HashMap::keys).cloned());
         names.sort();
         names.dedup();
         names

@@ -4,6 +4,7 @@
 
 mod brute;
 mod catalog;
+mod costs;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +31,19 @@ type Found = Result<BTreeMap<ProductName, Candidate>, NoAnswer>;
 
 /// What the resolver says.
 fn resolved(memory: &Memory, terms: &Terms) -> Result<Found, Stop> {
+    resolved_within(memory, terms, 10_000, Duration::from_secs(60))
+}
+
+/// The same where so many builds may be read in such a time.
+fn resolved_within(
+    memory: &Memory,
+    terms: &Terms,
+    candidates: usize,
+    time: Duration,
+) -> Result<Found, Stop> {
     let gone = AtomicBool::new(false);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let budget = Budget { steps: 100_000, candidates: 10_000, deadline, gone: &gone };
+    let deadline = Instant::now() + time;
+    let budget = Budget { steps: 100_000, candidates, deadline, gone: &gone };
     let pool = Pool::new(memory, terms, budget);
     Ok(match search::search(&pool)? {
         Outcome::Answer(choice) => Ok(choice

@@ -25,11 +25,12 @@ impl Candidates for Visible<'_> {
         asked: Option<&Platform>,
         below: Option<Version>,
         at_least: usize,
+        most: usize,
     ) -> Result<Vec<Candidate>, Error> {
         if self.hides(product) {
             return Ok(Vec::new());
         }
-        self.source.newest(product, asked, below, at_least)
+        self.source.newest(product, asked, below, at_least, most)
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {

@@ -18,14 +18,10 @@ const MOST_BUILDS: usize = 3;
 const ENDS: usize = 4;
 
 /// Why a build may not be taken, as a sentence without its subject.
-pub(super) fn unfit(product: &ProductName, unfit: &Unfit) -> String {
+pub(super) fn unfit(unfit: &Unfit) -> String {
     match unfit {
         Unfit::Platform(platform) => format!("is only there for {platform}"),
-        Unfit::Withdrawn(withdrawal) => {
-            let instead = withdrawal.replaced_by.as_ref();
-            let instead = instead.map(|build| format!(" (take {product}@{build} instead)"));
-            format!("was withdrawn: {}{}", withdrawal.reason, instead.unwrap_or_default())
-        }
+        Unfit::Withdrawn(why) => format!("was withdrawn: {why}"),
         Unfit::Test => {
             "is for tests only; such builds come by name, or where test builds are asked \
                         for as well"

@@ -1,6 +1,7 @@
 //! Catalogs in memory, and random ones of them.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_schema::api::Withdrawal;
 use larder_schema::record::{Abi, BuiltAgainst};
@@ -44,6 +45,8 @@ pub(super) struct Memory {
     pub(super) builds: Vec<(ProductName, Candidate)>,
     /// By number of publication, the stage of the distribution that lists it.
     pub(super) stages: BTreeMap<u64, Stage>,
+    /// How many builds were read.
+    pub(super) read: Cell<usize>,
 }
 
 const PRODUCTS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -100,9 +103,12 @@ impl Memory {
             if is_there {
                 continue;
             }
-            let needs: Vec<(&str, &str)> = (0..random.below(3))
+            let mut needs: Vec<(&str, &str)> = (0..random.below(3))
                 .map(|_| (PRODUCTS[random.below(products)], *random.one(&REQUIREMENTS)))
                 .collect();
+            // No record names a product twice, or its own.
+            let mut seen = BTreeSet::from([product]);
+            needs.retain(|(needed, _)| seen.insert(needed));
             memory.add(product, &name, platform, &needs);
             memory.vary_last(random);
         }
@@ -155,7 +161,7 @@ impl Memory {
         for place in (1..builds.len()).rev() {
             builds.swap(place, random.below(place + 1));
         }
-        Self { builds, stages: self.stages.clone() }
+        Self { builds, stages: self.stages.clone(), read: Cell::new(0) }
     }
 
     fn of(&self, product: &ProductName) -> Vec<Candidate> {
@@ -171,6 +177,7 @@ impl Candidates for Memory {
         asked: Option<&Platform>,
         below: Option<Version>,
         at_least: usize,
+        most: usize,
     ) -> Result<Vec<Candidate>, Error> {
         let mut all = self.of(product);
         all.retain(|candidate| {
@@ -180,6 +187,8 @@ impl Candidates for Memory {
         all.sort_by_key(|candidate| std::cmp::Reverse(candidate.name.version));
         let last = all.get(at_least.saturating_sub(1)).map(|last| last.name.version);
         all.retain(|candidate| last.is_none_or(|last| candidate.name.version >= last));
+        all.truncate(most);
+        self.read.set(self.read.get() + all.len());
         Ok(all)
     }
 
