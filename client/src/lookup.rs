@@ -6,7 +6,7 @@ mod withdrawn;
 use std::collections::BTreeSet;
 
 use larder_schema::api::{
-    BuildAnswer, DistributionAnswer, DistributionName, DistributionSummary, Withdrawal, paths,
+    BuildAnswer, DistributionAnswer, DistributionName, DistributionSummary, paths,
 };
 use larder_schema::{
     Build, BuildKey, Digest, Distribution, DistributionVersion, Label, Platform, ProductName,
@@ -79,17 +79,10 @@ pub enum Error {
     },
     /// No release that is not withdrawn.
     #[error(
-        "`{name}` has no tag `current`, and all its releases were withdrawn; {version}, the \
-         newest: {why}"
+        "`{}` has no tag `current`, and all its releases were withdrawn; {}, the newest: {}",
+        .0.key.name, .0.key.version, .0.why
     )]
-    AllWithdrawn {
-        /// The distribution.
-        name: ProductName,
-        /// The newest release.
-        version: DistributionVersion,
-        /// Why it was withdrawn.
-        why: Withdrawal,
-    },
+    AllWithdrawn(Box<WithdrawnDistribution>),
     /// The server answered with another distribution.
     #[error("asked for `{asked}`, the server answered with `{answered}`")]
     Another {
@@ -219,9 +212,9 @@ async fn current(
     let mut withdrawn = None;
     for version in releases.into_iter().rev() {
         let answer = for_platform(remote, &named(Which::Named(version.clone())), platform).await?;
-        match &answer.about.withdrawal {
+        match WithdrawnDistribution::of(&answer) {
             None => return Ok(answer),
-            Some(why) => withdrawn = withdrawn.or_else(|| Some((version.clone(), why.clone()))),
+            Some(it) => withdrawn = withdrawn.or(Some(it)),
         }
     }
     let is_release =
@@ -234,8 +227,8 @@ async fn current(
         let there = elsewhere.map(|one| one.platform.clone()).collect();
         return Err(Error::NoPlatform { target, asked, there });
     }
-    if let Some((version, why)) = withdrawn {
-        return Err(Error::AllWithdrawn { name, version, why });
+    if let Some(newest) = withdrawn {
+        return Err(Error::AllWithdrawn(Box::new(newest)));
     }
     let there = there.into_iter().map(|summary| summary.version).collect();
     Err(Error::NoRelease { name, there })

@@ -45,7 +45,7 @@ impl From<lookup::Error> for Failure {
             Error::NoPlatform { .. } => {
                 Self::new(Exit::No, error).hint("name one of them with `--platform`")
             }
-            Error::NoRelease { .. } | Error::AllWithdrawn { .. } => {
+            Error::NoRelease { .. } | Error::AllWithdrawn(_) => {
                 Self::new(Exit::No, error).hint("name a version: `NAME@VERSION`")
             }
             Error::Memory(error) => error.into(),
