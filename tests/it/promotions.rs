@@ -146,8 +146,18 @@ async fn what_is_no_candidate_is_not_promoted() {
 #[tokio::test]
 async fn a_withdrawn_candidate_stays_one() {
     let (registry, larder) = with_larder().await;
-    publish(&larder, "1.0.0.rc1", "candidate", &[&parcel("afw", "1.0.0-b1", LINUX)]);
+    let afw = parcel("afw", "1.0.0-b1", LINUX);
+    for version in ["1.0.0.rc1", "2.0.0.rc1"] {
+        publish(&larder, version, "candidate", &[&afw]);
+    }
     let (_, digest) = audited(&registry.anybody(), "1.0.0.rc1").await;
+    let (_, earlier) = audited(&registry.anybody(), "2.0.0.rc1").await;
+    let promoted = distribution("apps", "2.0.0").of([&afw]).field("promoted_from", json!(earlier));
+    registry.offer(&promoted).await.expect(200);
+    let said = json!({"subject": earlier, "kind": "withdrawn", "reason": "it crashes"});
+    registry.admin().post("/api/v1/statements", &said).await.expect(201);
+    // The same again changes nothing and succeeds, whatever was said of the candidate since.
+    registry.offer(&promoted).await.expect(200);
     let said = json!({"subject": digest, "kind": "withdrawn", "reason": "it crashes"});
     registry.admin().post("/api/v1/statements", &said).await.expect(201);
 
