@@ -129,7 +129,12 @@ mod tests {
 
     fn answer(builds: &[Build]) -> ResolveAnswer {
         let builds = builds.iter().map(|build| Listed::of(build).unwrap()).collect();
-        ResolveAnswer { builds, records: None, withdrawn: Vec::new() }
+        ResolveAnswer {
+            builds,
+            records: None,
+            withdrawn: Vec::new(),
+            withdrawn_distributions: Vec::new(),
+        }
     }
 
     #[test]

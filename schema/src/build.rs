@@ -249,6 +249,33 @@ pub fn newest_first<T>(
     });
 }
 
+/// Which build of a product is the newest, as [`newest_first`] has it, once `last` was published after
+/// all others: its number, where `newest` was the newest before.
+///
+/// A build that was published last has its whole series of ids be newer than the others of its
+/// version, and of the series the highest number is the newest. `of_version` has all builds of its
+/// version, and is only asked where that decides.
+pub fn newest_once_published<E>(
+    newest: Option<(BuildName, u64)>,
+    last: (BuildName, u64),
+    of_version: impl FnOnce() -> Result<Vec<(BuildId, u64)>, E>,
+) -> Result<u64, E> {
+    let ((name, seq), Some((newest, newest_seq))) = (&last, &newest) else { return Ok(last.1) };
+    if name.age(*seq, newest, *newest_seq) != Ordering::Greater {
+        return Ok(*newest_seq);
+    }
+    if name.version > newest.version || name.build.count(&newest.build).is_some() {
+        return Ok(*seq);
+    }
+    let mut highest = (name.build.clone(), *seq);
+    for (id, seq) in of_version()? {
+        if id.count(&highest.0) == Some(Ordering::Greater) {
+            highest = (id, seq);
+        }
+    }
+    Ok(highest.1)
+}
+
 /// For each build how old it is among them: the newest has the highest number.
 fn ages(seqs: &BTreeMap<BuildName, u64>) -> HashMap<BuildName, usize> {
     let mut series: HashMap<(Version, String), Vec<(&BuildName, u64)>> = HashMap::new();
@@ -416,6 +443,29 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn the_newest_is_known_after_each_publication(
+            published in proptest::collection::vec("[12]\\.0\\.0-[ab]?[1-9]?[ab]?[0-9]{1,2}", 1..9),
+        ) {
+            let mut known: Vec<(BuildName, u64)> = Vec::new();
+            let mut newest: Option<(BuildName, u64)> = None;
+            let names = published.iter().filter_map(|text| text.parse::<BuildName>().ok());
+            for (name, seq) in names.zip(1..) {
+                if known.iter().any(|(there, _)| *there == name) {
+                    continue;
+                }
+                known.push((name.clone(), seq));
+                let of_version = || -> Result<_, std::convert::Infallible> {
+                    let of = known.iter().filter(|(there, _)| there.version == name.version);
+                    Ok(of.map(|(there, seq)| (there.build.clone(), *seq)).collect())
+                };
+                let Ok(found) = newest_once_published(newest, (name.clone(), seq), of_version);
+                newest_first(&mut known, Clone::clone, |_, _| Ordering::Equal);
+                proptest::prop_assert_eq!(found, known[0].1);
+                newest = Some(known[0].clone());
+            }
+        }
+
         #[test]
         fn newest_first_is_total_and_agrees_with_age_wherever_ages_do_not_go_round(
             ids in proptest::collection::btree_set("[ab]?[1-9]?[ab]?[0-9]{0,2}", 1..7),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{DistributionAnswer, Withdrawn};
+use crate::api::{DistributionAnswer, Withdrawal, Withdrawn};
 use crate::checksum::Digest;
 use crate::distribution::{Context, Distribution, External, Listed, Stage};
 use crate::platform::Platform;
@@ -57,6 +57,9 @@ pub struct Compared {
     pub platform: Platform,
     /// The digest of its document.
     pub digest: Digest,
+    /// Why it was withdrawn itself, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Withdrawal>,
 }
 
 /// A product of which two distributions list different builds.
@@ -167,6 +170,8 @@ pub struct Side<'a> {
     pub records: &'a [Build],
     /// Those of its builds that were withdrawn.
     pub withdrawn: &'a [Withdrawn],
+    /// Why it was withdrawn itself, if it was.
+    pub withdrawal: Option<&'a Withdrawal>,
 }
 
 impl<'a> Side<'a> {
@@ -177,13 +182,15 @@ impl<'a> Side<'a> {
             digest: answer.digest,
             records: answer.about.records.as_deref().unwrap_or_default(),
             withdrawn: &answer.about.withdrawn,
+            withdrawal: answer.about.withdrawal.as_ref(),
         }
     }
 
     fn compared(&self) -> Compared {
         let Distribution { name, version, platform, .. } = self.document;
         let (name, version, platform) = (name.clone(), version.clone(), platform.clone());
-        Compared { name, version, platform, digest: self.digest }
+        let withdrawal = self.withdrawal.cloned();
+        Compared { name, version, platform, digest: self.digest, withdrawal }
     }
 }
 
@@ -309,7 +316,13 @@ mod tests {
     }
 
     fn side<'a>(document: &'a Distribution, records: &'a [Build]) -> Side<'a> {
-        Side { document, digest: document.digest().unwrap(), records, withdrawn: &[] }
+        Side {
+            document,
+            digest: document.digest().unwrap(),
+            records,
+            withdrawn: &[],
+            withdrawal: None,
+        }
     }
 
     #[test]

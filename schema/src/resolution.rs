@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::Withdrawn;
+use crate::api::{Withdrawn, WithdrawnDistribution};
 use crate::build::{BuildName, BuildRef};
 use crate::checksum::Digest;
 use crate::distribution::{Context, Listed, Stage};
@@ -166,4 +166,8 @@ pub struct ResolveAnswer {
     /// Those of them that were withdrawn: only builds that stand fast can be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Withdrawn>,
+    /// Those of the distributions that were asked for, as a limit or to stand fast, that were withdrawn
+    /// themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn_distributions: Vec<WithdrawnDistribution>,
 }

@@ -118,7 +118,9 @@ async fn a_publish_with_one_new_product_publishes_nothing() {
 
     assert_eq!((refusal.status, &refusal.fields["products"]), (409, &json!(["afw"])));
     assert!(registry.anybody().all("/api/v1/builds", 10).await.is_empty());
-    let pending = registry.anybody().all("/api/v1/products?pending=true", 10).await;
+    registry.anybody().get("/api/v1/products?pending=true").await.expect(401);
+    ci.get("/api/v1/products?pending=true").await.expect(403);
+    let pending = registry.admin().all("/api/v1/products?pending=true", 10).await;
     assert_eq!((pending.len(), &pending[0]["pending"]), (1, &json!(true)));
     let names: Vec<Value> = registry.anybody().all("/api/v1/products", 10).await;
     assert_eq!((names.len(), &names[0]["name"]), (1, &json!("log")));
@@ -134,7 +136,7 @@ async fn twins_wait_for_nobody() {
     let refusal = registry.publish_records(&ci, &[&twin]).await.problem();
 
     assert_eq!((refusal.status, &refusal.fields["conflict"]), (409, &json!("lsst.utils")));
-    assert!(registry.anybody().all("/api/v1/products?pending=true", 10).await.is_empty());
+    assert!(registry.admin().all("/api/v1/products?pending=true", 10).await.is_empty());
 }
 
 #[tokio::test]
@@ -285,4 +287,21 @@ async fn a_product_is_shown_with_what_is_declared_of_it() {
     let shown = larder.ok(["show", "boost"]).stdout;
     let shown: Vec<&str> = shown.lines().filter(|line| !line.starts_with("1.84.0")).collect();
     insta::assert_snapshot!(redacted(&format!("{}\n{}", shown.join("\n"), bad.all())));
+}
+
+#[tokio::test]
+async fn a_cursor_names_no_product_that_may_not_be_read() {
+    let registry = TestRegistry::start_with(|config| config.access.read = Readers::Token).await;
+    for product in ["aaa", "open1", "secret", "open2", "zzz"] {
+        registry.publish(build(product, "1.0.0-b1").without_archive()).await;
+    }
+    let reader = registry.holder("reader", &["read:open*"]).await;
+
+    let first: Value = reader.read("/api/v1/products?limit=1").await;
+    let second: Value = reader.read("/api/v1/products?limit=1&cursor=open1").await;
+    let hidden: Value = reader.read("/api/v1/products?limit=1&q=secret").await;
+
+    assert_eq!((&first["items"][0]["name"], &first["next"]), (&json!("open1"), &json!("open1")));
+    assert_eq!(second["items"][0]["name"], "open2");
+    assert_eq!((&hidden["items"], &hidden["next"]), (&json!([]), &Value::Null));
 }

@@ -195,6 +195,21 @@ async fn a_withdrawn_candidate_stays_one() {
 }
 
 #[tokio::test]
+async fn the_same_promotion_again_succeeds_whatever_was_said_since() {
+    let (registry, larder) = with_larder().await;
+    let afw = parcel("afw", "1.0.0-b1", LINUX);
+    publish(&larder, "2.0.0.rc1", "candidate", &[&afw]);
+    let (_, candidate) = audited(&registry.anybody(), "2.0.0.rc1").await;
+    let promoted = distribution("apps", "2.0.0").of([&afw]).field("stage", json!("release"));
+    let promoted = promoted.field("promoted_from", json!(candidate));
+    registry.offer(&promoted).await.expect(200);
+    let said = json!({"subject": candidate, "kind": "withdrawn", "reason": "it crashes"});
+    registry.admin().post("/api/v1/statements", &said).await.expect(201);
+
+    registry.offer(&promoted).await.expect(200);
+}
+
+#[tokio::test]
 async fn all_platforms_are_promoted_and_what_is_there_stays() {
     let (registry, larder) = with_larder().await;
     for platform in [LINUX, MAC] {

@@ -215,6 +215,9 @@ async fn a_distribution_is_a_limit_a_ground_or_a_preference() {
     registry.publish(build("afw", "1.0.0-b1").needs("log", "^1").file("a", b"3")).await;
     registry.publish(build("meas", "1.0.0-b1").needs("log", "^1.1").file("a", b"4")).await;
     registry.distribute(&distribution("apps", "1.0.0").of([&log])).await;
+    let apps: Value = registry.anybody().read("/api/v1/distributions/apps/1.0.0").await;
+    let said = json!({"subject": apps["digest"], "kind": "withdrawn", "reason": "it is late"});
+    registry.admin().post("/api/v1/statements", &said).await.expect(201);
     let named = json!({"version": "1.0.0"});
     let tagged = registry.admin().put("/api/v1/tags/apps/current", &named).await;
     tagged.expect(200);
@@ -225,6 +228,14 @@ async fn a_distribution_is_a_limit_a_ground_or_a_preference() {
     assert_eq!(resolved(&http, &limited).await, ["log@1.0.0-b1"]);
     let ground = with(question(&["afw"]), json!({"with": [apps]}));
     assert_eq!(resolved(&http, &ground).await, ["log@1.0.0-b1", "afw@1.0.0-b1"]);
+    let withdrawn: Value = http.post("/api/v1/resolve", &ground).await.expect(200).json();
+    assert_eq!(
+        withdrawn["withdrawn_distributions"],
+        json!([{"name": "apps", "version": "1.0.0", "platform": "linux-x86_64",
+                "reason": "it is late"}])
+    );
+    let diff: Value = http.read("/api/v1/distributions/apps/1.0.0/diff/1.0.0").await;
+    assert_eq!(diff["to"]["withdrawal"]["reason"], "it is late");
     let prefer = json!({"prefer": [{"distribution": apps}]});
     let preferred = with(question(&["afw"]), prefer.clone());
     assert_eq!(resolved(&http, &preferred).await, ["log@1.0.0-b1", "afw@1.0.0-b1"]);
@@ -517,6 +528,37 @@ async fn a_question_that_was_taken_back_holds_nobody_up() {
     resolved(&http, &question(&["pigeon0"])).await;
 
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn more_questions_than_may_wait_are_refused_at_once() {
+    let registry = TestRegistry::start_with(|config| {
+        config.limits.resolve_steps = u64::MAX;
+        config.limits.resolve_seconds = 5;
+        config.limits.resolve_at_once = 1;
+        config.limits.resolve_waiting = 0;
+    })
+    .await;
+    registry.publish(build("afw", "1.0.0-b1").without_archive()).await;
+    let hard = pigeons(&registry, 12).await;
+    let (http, other) = (registry.anybody(), registry.anybody());
+    let easy = question(&["afw"]);
+    let refused = async {
+        loop {
+            let answer = other.post("/api/v1/resolve", &easy).await;
+            if answer.status != 200 {
+                break answer.expect(503).problem();
+            }
+        }
+    };
+
+    let asked = async {
+        let is_refused = |limit: &Value| limit == "resolve_waiting";
+        while is_refused(&http.post("/api/v1/resolve", &hard).await.problem().fields["limit"]) {}
+    };
+    let ((), refusal) = tokio::join!(asked, refused);
+
+    assert_eq!(refusal.fields["limit"], "resolve_waiting");
 }
 
 #[tokio::test]

@@ -81,10 +81,15 @@ fn before(environment: &Environment) -> Result<u64, Failure> {
         Leads::To(number) => number,
         Leads::Nowhere | Leads::Astray => environment.current()?.number,
     };
-    environment.before(current)?.ok_or_else(|| {
-        Failure::no(format!("there is no generation before {current} to go back to"))
-            .hint("`larder history` says which there are; name one with `--to N`")
-    })
+    if let Some(before) = environment.before(current)? {
+        return Ok(before);
+    }
+    let there: Vec<String> = environment.generations()?.iter().map(u64::to_string).collect();
+    Err(Failure::no(format!(
+        "nothing says what was there before generation {current}; there are {}",
+        there.join(", ")
+    ))
+    .hint("name one of them with `--to N`; `larder history` tells what they are"))
 }
 
 /// A generation whose lock can be read, and is the one that was current then.

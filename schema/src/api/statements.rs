@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DistributionName;
 use crate::build::{BuildKey, BuildName};
 use crate::checksum::Digest;
 use crate::text::{Text, Timestamp};
@@ -92,6 +93,25 @@ impl Withdrawn {
     /// Why, without saying which build.
     pub fn why(&self) -> Withdrawal {
         self.why.clone()
+    }
+}
+
+/// A distribution that was withdrawn, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct WithdrawnDistribution {
+    /// The distribution.
+    #[serde(flatten)]
+    pub key: DistributionName,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Withdrawal,
+}
+
+impl std::fmt::Display for WithdrawnDistribution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { key: DistributionName { name, version, platform }, why } = self;
+        write!(f, "`{name} {version}` for {platform} was withdrawn: {why}")
     }
 }
 

@@ -388,7 +388,8 @@ pub trait Catalog: Send + Sync + 'static {
         twins: bool,
         act: &Act,
     ) -> Result<Result<bool, Refusal>, Error>;
-    /// Notes that somebody wanted to publish under these names, unless `most` are noted already.
+    /// Notes that somebody wanted to publish under these names, where no product has them; of more
+    /// than `most` the oldest are forgotten.
     async fn note_pending(&self, names: &[ProductName], most: u64, act: &Act) -> Result<(), Error>;
     /// Those of these names that no product has got since, by name.
     async fn pending_products(

@@ -56,7 +56,8 @@ pub struct Limits {
     pub document_seconds: u64,
     /// Checksums in one `have`.
     pub have_checksums: usize,
-    /// Names of products that wait for an admin; more are refused all the same, and not listed.
+    /// Names of products that wait for an admin; of more the oldest are forgotten until they are tried
+    /// again.
     pub pending_products: u64,
     /// Items on one page of a list, when nothing else is asked for.
     pub page_items: usize,
@@ -77,6 +78,8 @@ pub struct Limits {
     pub resolve_seconds: u64,
     /// Resolutions at once; each takes a processor, and one of the few connections that read.
     pub resolve_at_once: usize,
+    /// Resolutions that wait for those; more are refused at once.
+    pub resolve_waiting: usize,
 
     /// Connections at once, over all workers.
     pub connections: usize,
@@ -127,6 +130,7 @@ impl Default for Limits {
             resolve_steps: 100_000,
             resolve_seconds: 10,
             resolve_at_once: 2,
+            resolve_waiting: 64,
             connections: 4_096,
             header_seconds: 10,
             body_bytes_per_second: 1_024,

@@ -159,8 +159,11 @@ async fn a_data_folder_is_served_once_and_makes_its_first_token_once() {
 #[test]
 fn the_description_has_every_route_and_what_it_refers_to() {
     let document = super::openapi();
+    let mut seen = std::collections::HashSet::new();
 
     for route in routes() {
+        let address = (route.method().to_owned(), route.path().to_owned());
+        assert!(seen.insert(address), "{} {} stands twice", route.method(), route.path());
         let operation = &document["paths"][route.path()][route.method().to_ascii_lowercase()];
         assert!(operation["summary"].is_string(), "{} {}", route.method(), route.path());
         assert!(operation["responses"].as_object().unwrap().len() > 1, "{}", route.path());

@@ -61,6 +61,8 @@ struct Inner {
     control: String,
     /// How many questions may be resolved at once.
     resolving: Arc<tokio::sync::Semaphore>,
+    /// The same with those that wait for it.
+    resolutions: Arc<tokio::sync::Semaphore>,
     /// Held while journal entries go to the blob store, so that one flush serves all who wait.
     journal: tokio::sync::Mutex<()>,
     /// Dropped with the last holder, and last: the catalog is closed by then.
@@ -86,6 +88,8 @@ impl Registry {
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let resolving = tokio::sync::Semaphore::new(config.limits.resolve_at_once);
         let resolving = Arc::new(resolving);
+        let with_waiting = config.limits.resolve_at_once + config.limits.resolve_waiting;
+        let resolutions = Arc::new(tokio::sync::Semaphore::new(with_waiting));
         let journal = tokio::sync::Mutex::new(());
         let closing = tokio::sync::watch::Sender::new(());
         let inner = Inner {
@@ -97,6 +101,7 @@ impl Registry {
             uploads,
             control,
             resolving,
+            resolutions,
             journal,
             closing,
         };

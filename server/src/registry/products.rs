@@ -11,6 +11,9 @@ use crate::config::Twins;
 
 impl Registry {
     /// Products by name: all, or those that a text finds.
+    ///
+    /// A page is full of what the caller may read, and its cursor is the name of one of those: names
+    /// that may not be read are not told by where a page ends.
     pub async fn products(
         &self,
         caller: &Caller,
@@ -19,22 +22,35 @@ impl Registry {
         limit: usize,
     ) -> Result<Page<ProductSummary>, LookupError> {
         caller.demand_reader()?;
-        let mut page = self.inner.catalog.products(query, cursor, limit).await?;
-        page.items.retain(|product| caller.may(Permission::Read(&product.name)));
-        Ok(page)
+        let (mut items, mut next): (Vec<ProductSummary>, _) =
+            (Vec::new(), cursor.map(str::to_owned));
+        let mut at_once = limit;
+        loop {
+            let page = self.inner.catalog.products(query, next.as_deref(), at_once).await?;
+            let read = page.items.into_iter();
+            items.extend(read.filter(|product| caller.may(Permission::Read(&product.name))));
+            next = page.next;
+            if items.len() >= limit || next.is_none() {
+                break;
+            }
+            at_once = limit.max(self.inner.config.limits.page_items_most);
+        }
+        let more = next.is_some() || items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| last.name.to_string());
+        Ok(Page { items, next })
     }
 
-    /// Names that somebody wanted to publish under, and that no admin has approved.
+    /// Names that somebody wanted to publish under, and that no admin has approved; for admins, since
+    /// anybody who may publish something may have made them up.
     pub async fn pending_products(
         &self,
         caller: &Caller,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<ProductSummary>, LookupError> {
-        caller.demand_reader()?;
-        let mut page = self.inner.catalog.pending_products(cursor, limit).await?;
-        page.items.retain(|product| caller.may(Permission::Read(&product.name)));
-        Ok(page)
+        caller.demand(Permission::Admin)?;
+        Ok(self.inner.catalog.pending_products(cursor, limit).await?)
     }
 
     /// One product, and what is declared of it.

@@ -89,14 +89,21 @@ fn shown(listed: Option<&Listed>) -> String {
 }
 
 impl Registry {
-    /// What is promoted must list the very builds of a candidate for the same version.
+    /// What is promoted must list the very builds of a candidate for the same version; what is there
+    /// already, which its `digest` tells, did so when it was published.
     pub(super) async fn demand_candidate(
         &self,
         document: &Distribution,
+        digest: Digest,
     ) -> Result<(), PublishError> {
         let Some(from) = document.promoted_from else { return Ok(()) };
-        let selector = DistributionSelector::Digest(from);
-        let found = self.inner.catalog.distribution(&document.name, &selector).await?;
+        let catalog = &self.inner.catalog;
+        let by_digest = DistributionSelector::Digest;
+        let same = catalog.distribution(&document.name, &by_digest(digest)).await?;
+        if !same.distributions.is_empty() {
+            return Ok(());
+        }
+        let found = catalog.distribution(&document.name, &by_digest(from)).await?;
         let unknown = || PromotionFault::Unknown { name: document.name.clone(), from };
         let stored = found.distributions.into_iter().next().ok_or_else(unknown)?;
         match fault(document, stored) {

@@ -298,8 +298,8 @@ impl Registry {
             document.roots = closure.roots();
         }
         faultless(&document)?;
-        self.demand_candidate(&document).await?;
         let digest = document.digest()?;
+        self.demand_candidate(&document, digest).await?;
         Ok((document, digest))
     }
 

@@ -89,6 +89,9 @@ pub enum Limit {
          an answer is not known. Narrower requirements take less time"
     )]
     Time,
+    /// Questions that wait for their turn.
+    #[error("{0} other questions wait already, the limit `resolve_waiting`; ask again later")]
+    Waiting(usize),
     /// Builds that are read.
     #[error(
         "more than {0} builds would have to be looked at, the limit `resolve_candidates`; whether \
@@ -104,6 +107,7 @@ impl Limit {
             Self::Steps(_) => "resolve_steps",
             Self::Time => "resolve_seconds",
             Self::Candidates(_) => "resolve_candidates",
+            Self::Waiting(_) => "resolve_waiting",
         }
     }
 }
@@ -117,12 +121,11 @@ enum Stop {
 }
 
 impl Stop {
-    /// Whether the same question always stops here: then an answer that is known already is as good
-    /// as any.
-    fn is_repeatable(&self) -> bool {
+    /// Whether it is a limit on the work: then what is known already is better than nothing.
+    fn is_limit(&self) -> bool {
         match self {
-            Self::Limit(Limit::Steps(_) | Limit::Candidates(_)) => true,
-            Self::Limit(Limit::Time) | Self::Catalog(_) | Self::Gone => false,
+            Self::Limit(_) => true,
+            Self::Catalog(_) | Self::Gone => false,
         }
     }
 }
@@ -155,7 +158,8 @@ impl Drop for Waiting {
 impl Registry {
     /// Which builds meet these requirements, with all that they need to run.
     ///
-    /// The same question gets the same answer on the same catalog.
+    /// The same question gets the same answer on the same catalog, unless its time was over while a
+    /// better one was looked for.
     pub async fn resolve(
         &self,
         caller: &Caller,
@@ -166,6 +170,9 @@ impl Registry {
         asked::demand_few(&request, &limits)?;
         let records = request.records;
         // A resolution may take a processor for long: few do at once, and reads go on beside them.
+        let waiting = Limit::Waiting(limits.resolve_waiting);
+        let place = Arc::clone(&self.inner.resolutions).try_acquire_owned();
+        let place = place.map_err(|_| ResolveError::Limit(waiting))?;
         let turn = Arc::clone(&self.inner.resolving).acquire_owned().await;
         let turn = turn.map_err(|_| ResolveError::Gone)?;
         let deadline = Instant::now() + Duration::from_secs(limits.resolve_seconds);
@@ -176,7 +183,7 @@ impl Registry {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let work = move |source: &dyn Candidates| {
             // Held by the work and not by who waits for it: that one may be gone before it ends.
-            let _turn = turn;
+            let (_place, _turn) = (place, turn);
             let budget = Budget {
                 steps: limits.resolve_steps,
                 candidates: limits.resolve_candidates,
@@ -217,7 +224,8 @@ fn resolve(
                 })
                 .collect();
             let chosen: Vec<StoredBuild> = source.whole(&keys)?.into_iter().flatten().collect();
-            Ok(answer(&chosen, records))
+            let withdrawn_distributions = pool.terms.withdrawn.clone();
+            Ok(ResolveAnswer { withdrawn_distributions, ..answer(&chosen, records) })
         }
     }
 }
@@ -236,5 +244,6 @@ fn answer(chosen: &[StoredBuild], records: bool) -> ResolveAnswer {
         withdrawn: ordered()
             .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())))
             .collect(),
+        withdrawn_distributions: Vec::new(),
     }
 }

@@ -49,12 +49,17 @@ pub(super) async fn where_products_are_not_made_by_builds_they_wait(catalog: &dy
 
     let refusal = catalog.record(&closed, &act()).await.unwrap().unwrap_err();
     let new = vec![afw.0.product.clone()];
+    let earlier = Act { at: "2026-11-22T06:00:00Z".parse().unwrap(), ..act() };
+    catalog.note_pending(&["third".parse().unwrap()], 1, &earlier).await.unwrap();
+    // One of them was approved meanwhile.
+    let meant = [new[0].clone(), "log".parse().unwrap()];
+    catalog.note_pending(&meant, 2, &act()).await.unwrap();
+    assert_eq!(catalog.pending_products(None, 9).await.unwrap().items.len(), 2);
     catalog.note_pending(&new, 1, &act()).await.unwrap();
-    catalog.note_pending(&["third".parse().unwrap()], 1, &act()).await.unwrap();
 
     assert_eq!(refusal, Refusal::NewProducts { products: new });
     let pending = catalog.pending_products(None, 9).await.unwrap().items;
-    assert_eq!(pending.len(), 1, "no more than are asked for");
+    assert_eq!(pending.len(), 1, "the oldest is forgotten");
     assert_eq!((pending[0].name.as_str(), pending[0].pending), ("afw", true));
     assert_eq!(catalog.products(None, None, 9).await.unwrap().items.len(), 1);
     catalog.declare(&document("afw", serde_json::json!({})), false, &act()).await.unwrap().unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use larder_schema::api::{Matched, MatchedBy, Page, ProductAnswer, ProductSummary};
+use larder_schema::build::newest_once_published;
 use larder_schema::record::Extra;
 use larder_schema::{Build, BuildId, BuildName, ProductDocument, ProductName, Sha256, Version};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -83,48 +84,30 @@ pub(super) fn count_build(
         )?
         .query_row([product], |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))
         .optional()?;
-    let newest = match newest {
-        None => seq,
-        Some((name, newest_seq)) => {
-            if build.name().age(seq, &name, newest_seq) != std::cmp::Ordering::Greater {
-                return Ok(());
-            }
-            let same_series = build.build.count(&name.build).is_some();
-            match build.version > name.version || same_series {
-                true => seq,
-                false => highest_of_its_series(db, product, build, seq)?,
-            }
-        }
-    };
+    let newest = newest_once_published(newest, (build.name(), seq), || {
+        of_version(db, product, build.version)
+    })?;
     let sql = "UPDATE products SET newest = ?2, summary = (SELECT record ->> '$.summary' \
                FROM builds WHERE seq = ?2) WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![product, signed(newest)])?;
     Ok(())
 }
 
-/// A build that was published last has its whole series of ids be newer than the others of its
-/// version, and of the series the highest number is the newest (`newest_first`).
-fn highest_of_its_series(
+/// The builds of one version of a product that are no test builds.
+fn of_version(
     db: &Connection,
     product: i64,
-    build: &Build,
-    seq: u64,
-) -> Result<u64, Error> {
+    version: Version,
+) -> Result<Vec<(BuildId, u64)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT build, seq FROM builds WHERE product = ?1 AND major = ?2 AND minor = ?3 \
          AND patch = ?4 AND test = 0",
     )?;
-    let Version { major, minor, patch } = build.version;
-    let mut rows =
-        statement.query(params![product, signed(major), signed(minor), signed(patch)])?;
-    let mut highest = (build.build.clone(), seq);
-    while let Some(row) = rows.next()? {
-        let id: BuildId = column::parsed(row, 0)?;
-        if id.count(&highest.0) == Some(std::cmp::Ordering::Greater) {
-            highest = (id, column::number(row, 1)?);
-        }
-    }
-    Ok(highest.1)
+    let Version { major, minor, patch } = version;
+    let key = params![product, signed(major), signed(minor), signed(patch)];
+    let rows =
+        statement.query_map(key, |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Notes the names of a build's files, without their folders, unless an earlier build of the product
@@ -200,25 +183,27 @@ pub(super) fn put(db: &Connection, document: &ProductDocument, twins: bool) -> R
     Ok(())
 }
 
-/// Notes names that somebody wanted to publish under, as long as there are fewer than `most`.
+/// Notes names that somebody wanted to publish under, unless their products are there by now; of more
+/// than `most` the oldest go.
 pub(super) fn note_pending(
     db: &Connection,
     names: &[ProductName],
     most: u64,
     act: &Act,
 ) -> Result<(), Error> {
-    for name in names {
-        db.prepare_cached(
-            "INSERT INTO pending_products (name, at, by) SELECT ?1, ?2, ?3 \
-             WHERE (SELECT count(*) FROM pending_products) < ?4 ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            name.as_str(),
-            act.at.as_str(),
-            act.by.as_str(),
-            signed(most)
-        ])?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO pending_products (name, at, by) SELECT ?1, ?2, ?3 \
+         WHERE NOT EXISTS (SELECT 1 FROM products WHERE name = ?1) \
+         ON CONFLICT (name) DO UPDATE SET at = excluded.at, by = excluded.by",
+    )?;
+    for name in names.iter().take(usize::try_from(most).unwrap_or(usize::MAX)) {
+        insert.execute(params![name.as_str(), act.at.as_str(), act.by.as_str()])?;
     }
+    db.prepare_cached(
+        "DELETE FROM pending_products WHERE name IN \
+         (SELECT name FROM pending_products ORDER BY at DESC, name LIMIT -1 OFFSET ?1)",
+    )?
+    .execute([signed(most)])?;
     Ok(())
 }
 

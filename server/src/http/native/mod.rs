@@ -20,7 +20,6 @@ pub(super) fn routes() -> Vec<Route> {
         resolve::routes(),
         tags::routes(),
         statements::routes(),
-        resolve::routes(),
     ];
     all.into_iter().flatten().collect()
 }

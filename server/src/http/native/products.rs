@@ -19,7 +19,7 @@ pub(super) fn routes() -> Vec<Route> {
                     "q",
                     "text that name or summary has, or an upstream version or a file begins with",
                 ),
-                ("pending", "`true`: those that an admin has not approved yet, and no others"),
+                ("pending", "`true`: those that an admin has not approved yet, for admins"),
                 PAGE[0],
                 PAGE[1],
             ])

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use larder_schema::api::{DistributionName, WithdrawnDistribution};
 use larder_schema::platform::fitting;
 use larder_schema::resolution::{DistributionChoice, Preferred};
-use larder_schema::{Platform, ResolveRequest};
+use larder_schema::{Distribution, Platform, ResolveRequest};
 
 use super::ResolveError;
 use super::terms::{Listing, Preferences, Terms};
@@ -43,22 +44,17 @@ impl Registry {
         caller: &Caller,
         request: ResolveRequest,
     ) -> Result<Terms, ResolveError> {
-        let mut builds = Builds { count: 0, most: self.inner.config.limits.resolve_candidates };
+        let most = self.inner.config.limits.resolve_candidates;
+        let mut builds = Builds { count: 0, most, withdrawn: Vec::new() };
         let platform = &request.platform;
         let limit = match &request.distribution {
-            Some(choice) => {
-                let chosen = self.chosen(caller, choice, platform).await?.distribution;
-                builds.add(chosen.builds.len())?;
-                Some(Listing::of(&chosen))
-            }
+            Some(choice) => Some(builds.listing(self.chosen(caller, choice, platform).await?)?),
             None => None,
         };
         let mut with = Vec::new();
         let mut seen = HashSet::new();
         for choice in request.with.iter().filter(|choice| seen.insert(*choice)) {
-            let chosen = self.chosen(caller, choice, platform).await?.distribution;
-            builds.add(chosen.builds.len())?;
-            with.push(Listing::of(&chosen));
+            with.push(builds.listing(self.chosen(caller, choice, platform).await?)?);
         }
         let mut prefer = Preferences::default();
         let mut seen = HashSet::new();
@@ -88,6 +84,7 @@ impl Registry {
             with,
             prefer,
             test,
+            withdrawn: builds.withdrawn,
         })
     }
 
@@ -126,15 +123,27 @@ impl Registry {
     }
 }
 
-/// How many builds a question names, by itself and through distributions.
+/// How many builds a question names, by itself and through distributions, and which of these were
+/// withdrawn.
 struct Builds {
     count: usize,
     most: usize,
+    withdrawn: Vec<WithdrawnDistribution>,
 }
 
 impl Builds {
+    fn listing(&mut self, stored: StoredDistribution) -> Result<Listing, ResolveError> {
+        let StoredDistribution { distribution, withdrawn, .. } = stored;
+        self.add(distribution.builds.len())?;
+        let listing = Listing::of(&distribution);
+        let Distribution { name, version, platform, .. } = distribution;
+        let key = DistributionName { name, version, platform };
+        self.withdrawn.extend(withdrawn.map(|why| WithdrawnDistribution { key, why }));
+        Ok(listing)
+    }
+
     fn add(&mut self, more: usize) -> Result<(), ResolveError> {
-        let Self { count, most } = self;
+        let Self { count, most, .. } = self;
         *count += more;
         match *count > *most {
             true => Err(ResolveError::TooMany {

@@ -20,6 +20,8 @@ use crate::catalog::candidates::{Candidate, Candidates, sort};
 /// How many builds of a product are read at first, and how many times more each time after.
 const FIRST_WINDOW: usize = 4;
 const WIDER: usize = 8;
+/// Which part of all steps there is once it is known whether there is an answer.
+const SHARE: u64 = 4;
 
 /// A product, by its place in the pool.
 pub(super) type ProductAt = u32;
@@ -78,6 +80,7 @@ pub(super) struct Pool<'a> {
     pub(super) terms: &'a Terms,
     budget: Budget<'a>,
     steps: Cell<u64>,
+    most_steps: Cell<u64>,
     read: Cell<usize>,
     stopped: RefCell<Option<Stop>>,
     products: RefCell<Vec<Product>>,
@@ -109,6 +112,7 @@ impl<'a> Pool<'a> {
         Self {
             source,
             terms,
+            most_steps: Cell::new(budget.steps),
             budget,
             steps: Cell::new(0),
             read: Cell::new(0),
@@ -336,7 +340,7 @@ impl<'a> Pool<'a> {
     /// Counts a step of the solver; `true` when it shall stop.
     pub(super) fn step(&self) -> bool {
         self.steps.set(self.steps.get() + 1);
-        if self.steps.get() > self.budget.steps {
+        if self.steps.get() > self.most_steps.get() {
             self.stop(Stop::Limit(Limit::Steps(self.budget.steps)));
         } else if self.steps.get().is_multiple_of(16)
             && let Err(stop) = self.go_on()
@@ -344,6 +348,13 @@ impl<'a> Pool<'a> {
             self.stop(stop);
         }
         self.stopped.borrow().is_some()
+    }
+
+    /// Has only a share of the steps be left: whether there is an answer is known, and a better one, or
+    /// a shorter reason, shall not take all the time.
+    pub(super) fn spare_steps(&self) {
+        let share = self.steps.get().saturating_add(self.budget.steps / SHARE);
+        self.most_steps.set(share.min(self.budget.steps));
     }
 
     /// Fails when the time is over, or nobody waits any more.

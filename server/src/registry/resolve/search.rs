@@ -11,7 +11,9 @@ use super::solver::{Choice, Need, Outcome, needs_of, solve};
 /// is as new as those who need it let it be.
 pub(super) fn search(pool: &Pool<'_>) -> Result<Outcome, Stop> {
     let demands = demands(pool);
-    match solve(pool, &demands, &[])? {
+    let found = solve(pool, &demands, &[])?;
+    pool.spare_steps();
+    match found {
         Outcome::Answer(choice) => Ok(Outcome::Answer(improve(pool, &demands, choice)?)),
         Outcome::None(needs) => Ok(Outcome::None(essence(pool, &demands, needs)?)),
     }
@@ -37,7 +39,7 @@ fn improve(pool: &Pool<'_>, demands: &[Demand], choice: Choice) -> Result<Choice
     let mut better = Better { pool, demands, choice, held: Vec::new(), settled: HashSet::new() };
     match better.settle_all() {
         // There is an answer; that a better one may be there is no reason to give none.
-        Err(stop) if !stop.is_repeatable() => Err(stop),
+        Err(stop) if !stop.is_limit() => Err(stop),
         Ok(()) | Err(_) => Ok(better.choice),
     }
 }
@@ -175,11 +177,11 @@ fn essence(pool: &Pool<'_>, demands: &[Demand], mut needs: Vec<Need>) -> Result<
     Ok(needs)
 }
 
-/// Nothing when steps or builds are used up: it is known that there is no answer, and why is then told
+/// Nothing when a limit is reached: it is known that there is no answer, and why is then told
 /// less briefly.
 fn briefly(pool: &Pool<'_>, demands: &[Demand]) -> Result<Option<Outcome>, Stop> {
     match solve(pool, demands, &[]) {
-        Err(stop) if stop.is_repeatable() => Ok(None),
+        Err(stop) if stop.is_limit() => Ok(None),
         solved => solved.map(Some),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use larder_schema::api::Withdrawal;
+use larder_schema::api::{Withdrawal, WithdrawnDistribution};
 use larder_schema::record::Role;
 use larder_schema::{
     BuildName, Context, Distribution, Need, Platform, ProductName, Stage, Text, Wanted,
@@ -25,6 +25,8 @@ pub(super) struct Terms {
     /// What to take before all others.
     pub(super) prefer: Preferences,
     pub(super) test: bool,
+    /// Those of `limit` and `with` that were withdrawn.
+    pub(super) withdrawn: Vec<WithdrawnDistribution>,
 }
 
 /// The builds of a distribution, by product.

@@ -78,7 +78,7 @@ pub(super) fn unmet(terms: &Terms, closure: &Closure) -> Option<String> {
 }
 
 /// How good an answer is: for each product that was asked for, in that order, at which place of its
-/// builds it is; then how many of the preferred builds it has, as far as those come first.
+/// builds it is.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Best(Vec<usize>);
 

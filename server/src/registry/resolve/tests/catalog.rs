@@ -225,6 +225,7 @@ pub(super) fn asked(wanted: &[(&str, &str)]) -> Terms {
         with: Vec::new(),
         prefer: Preferences::default(),
         test: false,
+        withdrawn: Vec::new(),
     }
 }
 
