@@ -270,5 +270,6 @@ async fn a_withdrawn_build_in_an_exact_lock_installs_and_warns() {
     assert_eq!(world.list().len(), 3);
     assert!(refused.stderr.contains("base"), "{}", refused.all());
     assert!(updated.stderr.contains("base"), "{}", updated.all());
+    assert!(updated.stderr.contains("hint: what the environment has"), "{}", updated.all());
     assert!(!world.larder.path("other.json").exists());
 }

@@ -4,8 +4,10 @@ use larder_schema::api::{DistributionSummary, TagState};
 
 use super::Session;
 use super::table::Table;
-use crate::error::Failure;
-use crate::install::{Installed, Installer, Request};
+use crate::environment::Environment;
+use crate::error::{Exit, Failure};
+use crate::find;
+use crate::install::{self, Installed, Installer, Request};
 use crate::plan::Change;
 use crate::remote::Remote;
 use crate::store::Store;
@@ -18,7 +20,19 @@ pub(super) async fn carry_out(
 ) -> Result<Installed, Failure> {
     let store = Store::open(&session.store_folder()?)?;
     let installer = Installer { remote, store: &store, progress: session.progress };
-    let installed = installer.install(request).await?;
+    let current = Environment::open(&request.prefix).and_then(|there| there.current());
+    let has_something = current.is_ok_and(|generation| !generation.lock.targets.is_empty());
+    let installed = installer.install(request).await.map_err(|error| {
+        let is_resolving = matches!(&error, install::Error::Find(find::Error::Resolve(_)));
+        let failure = Failure::from(error);
+        match is_resolving && has_something && failure.exit == Exit::No {
+            true => failure.hint(
+                "what the environment has must go together with it: `larder remove NAME` takes out \
+                 what stands in the way",
+            ),
+            false => failure,
+        }
+    })?;
     for warning in &installed.warnings {
         session.progress.warn(warning);
     }
@@ -26,6 +40,11 @@ pub(super) async fn carry_out(
         session.progress.note(note);
     }
     Ok(installed)
+}
+
+/// What is installed now.
+pub(super) fn what(installed: &Installed) -> String {
+    [&installed.distributions[..], &installed.products].concat().join(", ")
 }
 
 /// The generation that was made, and its digest.

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use larder_schema::Text;
 
 use super::Session;
-use super::changed::{carry_out, changes, made};
+use super::changed::{carry_out, changes, made, what};
 use super::words::{PurposeArgs, requested};
 use crate::cli::Prefix;
 use crate::error::{Exit, Failure};
@@ -83,7 +83,7 @@ pub async fn run(args: InstallArgs, session: &Session) -> Result<Exit, Failure> 
 }
 
 fn summary(installed: &Installed, session: &Session) -> String {
-    let what = [&installed.distributions[..], &installed.products].concat().join(", ");
+    let what = what(installed);
     if session.output.quiet {
         return String::new();
     }

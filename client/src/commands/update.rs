@@ -4,7 +4,7 @@ use clap::Args;
 use larder_schema::Text;
 
 use super::Session;
-use super::changed::{carry_out, changes, made};
+use super::changed::{carry_out, changes, made, what};
 use super::words::names;
 use crate::cli::Prefix;
 use crate::environment::Environment;
@@ -52,5 +52,5 @@ fn summary(installed: &Installed, session: &Session) -> String {
     if installed.unchanged {
         return "Everything is up to date; nothing to do".to_owned();
     }
-    changes(&installed.changes) + "Updated to " + &made(installed)
+    format!("{}Updated to {} as {}", changes(&installed.changes), what(installed), made(installed))
 }

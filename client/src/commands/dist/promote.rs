@@ -110,6 +110,8 @@ impl From<promote::Error> for Failure {
             Error::Taken(_) => {
                 Self::failed(error).hint("what is published never changes: take a new version")
             }
+            Error::NoVersion { version: DistributionVersion::Label(_), .. } => Self::failed(error)
+                .hint("it takes a version; `larder tag list NAME` tells which one a tag names"),
             Error::NoVersion { .. }
             | Error::OfAnother { .. }
             | Error::Withdrawn(_)
