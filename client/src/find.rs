@@ -192,12 +192,16 @@ fn withdrawn_of(found: &Found) -> Vec<String> {
     itself.iter().map(ToString::to_string).chain(builds).collect()
 }
 
+fn is_older(one: &Build, other: &Build) -> bool {
+    let seq = |build: &Build| build.published.as_ref().map_or(0, |published| published.seq);
+    one.name().age(seq(one), &other.name(), seq(other)).is_lt()
+}
+
 /// What is installed and newer than what was found: the server may have lost it.
 fn went_back(installed: Option<&Lock>, found: &[Build]) -> Vec<BuildKey> {
     let installed = installed.into_iter().flat_map(|lock| &lock.records);
     let newer = installed.filter(|before| {
-        let is_older = |now: &&Build| now.product == before.product && now.name() < before.name();
-        found.iter().any(|now| is_older(&now))
+        found.iter().any(|now| now.product == before.product && is_older(now, before))
     });
     newer.map(Build::key).collect()
 }
@@ -206,4 +210,22 @@ fn records_of(installed: &Lock, kept: &[LockedDistribution]) -> Vec<Build> {
     let products: std::collections::HashSet<_> = listed(kept).map(|one| &one.product).collect();
     let records = installed.records.iter().filter(|record| products.contains(&record.product));
     records.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::tests::{build, lock};
+
+    #[test]
+    fn what_went_back_is_told_by_numbers_and_not_by_letters() {
+        let went = |from: &str, to: &str| {
+            let installed = lock(&[build("afw", from, &[])]);
+            went_back(Some(&installed), &[build("afw", to, &[])]).len()
+        };
+        assert_eq!(went("1.0.0-b10", "1.0.0-b9"), 1);
+        assert_eq!(went("1.10.0-b1", "1.9.0-b1"), 1);
+        assert_eq!(went("1.0.0-b9", "1.0.0-b10"), 0);
+        assert_eq!(went("1.0.0-b9", "1.0.0-b9"), 0);
+    }
 }

@@ -295,6 +295,8 @@ async fn a_current_that_was_taken_away_is_led_back_and_nothing_is_lost() {
     weekly.registry.publish(build("tool", "1.0.0-b1").file("a", b"a")).await;
     let larder = &weekly.larder;
     larder.ok(["install", "apps", "--prefix", "env"]);
+    weekly.publish(2, &mut noise).await;
+    larder.ok(["update", "--prefix", "env"]);
     let link = larder.path("env/current");
 
     std::fs::remove_file(&link).unwrap();

@@ -77,9 +77,11 @@ impl Environment {
         self.root().join("history.jsonl")
     }
 
-    /// Whether anything was ever to become current.
-    pub(super) fn has_history(&self) -> bool {
-        fs::metadata(self.history_file()).is_ok_and(|metadata| metadata.len() > 0)
+    /// Whether the record tells that something was current: a later switch began there. Of a first
+    /// switch alone nobody knows whether it happened, once `current` is gone.
+    pub(super) fn was_led(&self) -> bool {
+        let switches = read(&self.history_file()).unwrap_or_default();
+        switches.iter().any(|switch| switch.leads_from() != Leads::Nowhere)
     }
 
     /// Every switch, the oldest first.
@@ -111,7 +113,8 @@ impl Environment {
     pub fn before(&self, number: u64) -> Result<Option<u64>, Error> {
         let (history, there) = (self.history()?, self.generations()?);
         let mut at = number;
-        loop {
+        // No record that larder wrote is longer; one that lost lines may go in a circle.
+        for _ in 0..=history.len() {
             let first = history.iter().find(|told| told.done && told.switch.to == at);
             let Some(from) = first.and_then(|told| told.switch.from) else { return Ok(None) };
             if there.contains(&from) || from == at {
@@ -119,6 +122,7 @@ impl Environment {
             }
             at = from;
         }
+        Ok(None)
     }
 
     /// The number that a new generation gets: none is ever given twice.
@@ -213,5 +217,30 @@ mod tests {
 
         assert_eq!(numbers, [1, 2]);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
+    }
+
+    fn environment(switches: &[(Option<u64>, u64)]) -> (tempfile::TempDir, Environment) {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::create(folder.path()).unwrap();
+        for (from, to) in switches {
+            let line = serde_json::to_string(&switch(*from, *to)).unwrap() + "\n";
+            append(&environment.history_file(), &line).unwrap();
+        }
+        (folder, environment)
+    }
+
+    #[test]
+    fn a_record_that_lost_lines_leads_nobody_in_a_circle() {
+        let (_folder, environment) = environment(&[(Some(1), 2), (Some(2), 1), (Some(1), 3)]);
+        assert_eq!(environment.before(3).unwrap(), None);
+    }
+
+    #[test]
+    fn a_first_switch_that_never_happened_led_nowhere() {
+        let (_folder, killed) = environment(&[(None, 1)]);
+        assert_eq!(killed.leads(), Leads::Nowhere);
+        assert!(!killed.history().unwrap()[0].done);
+        let (_folder, taken_away) = environment(&[(None, 1), (Some(1), 2)]);
+        assert_eq!(taken_away.leads(), Leads::Astray);
     }
 }

@@ -24,8 +24,8 @@ impl Environment {
         let target = match fs::read_link(self.root.join("current")) {
             Ok(target) => target,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Where something was to become current, somebody took `current` away.
-                return if self.has_history() { Leads::Astray } else { Leads::Nowhere };
+                // Where something was current, somebody took `current` away.
+                return if self.was_led() { Leads::Astray } else { Leads::Nowhere };
             }
             Err(_) => return Leads::Astray,
         };
