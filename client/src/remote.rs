@@ -26,7 +26,7 @@ pub use retry::Retries;
 use crate::memory::{self, Memory, Said};
 use crate::progress::Progress;
 
-/// How often a server is tried that refuses every connection.
+/// How often a server is tried that refuses every connection, or takes it and says nothing.
 const FIRST_ATTEMPTS: u32 = 2;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -236,8 +236,12 @@ impl Remote {
         }
     }
 
-    /// How often to try: one that was never reached is not there, one that was is started anew.
+    /// How often to try: one that was never reached is not there, one that was is started anew; one
+    /// that says nothing for a minute is not waited for much longer.
     fn patience(&self, error: &Error) -> u32 {
+        if matches!(error, Error::Silent { .. }) {
+            return self.retries.attempts.min(FIRST_ATTEMPTS);
+        }
         let is_there = self.reached.load(Ordering::Relaxed) || !error.is_no_connection();
         if is_there { self.retries.attempts } else { self.retries.attempts.min(FIRST_ATTEMPTS) }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use larder_schema::Problem;
-use larder_tests::{Http, Parcel, TestRegistry, build, distribution};
+use larder_tests::{Http, Larder, Parcel, Proxy, TestRegistry, build, distribution};
 use serde_json::{Value, json};
 
 /// Asks for products by requirement (`afw ^1.0`), by build (`afw@1.0.0-b1`) or by name alone.
@@ -438,6 +438,12 @@ async fn a_question_that_takes_too_long_is_told_as_a_limit_and_the_next_one_is_a
 
     assert_eq!(refusal.fields["limit"], "resolve_steps");
     assert_eq!(refusal.detail, again.detail);
+    // The client asks once: the same question is as much work the next time.
+    let proxy = Proxy::start(registry.origin()).await;
+    let all: Vec<String> = (0..9).map(|number| format!("pigeon{number}")).collect();
+    let asked = Larder::new(proxy.origin(), None).run([&["resolve".to_owned()], &all[..]].concat());
+    assert_eq!((asked.code, proxy.requests("POST /api/v1/resolve")), (Some(1), 1));
+    assert!(asked.stderr.contains("resolve_steps"), "{}", asked.all());
     assert_eq!(resolved(&http, &question(&["pigeon0"])).await.len(), 2);
     insta::assert_snapshot!(refusal.detail);
 }

@@ -150,6 +150,8 @@ impl Error {
         match self {
             Self::Unreachable { source, .. } => !source.0.is_redirect() && !source.0.is_builder(),
             Self::Silent { .. } => true,
+            // The same question is as much work the next time.
+            Self::Refused { problem, .. } if is_work_limit(problem) => false,
             Self::Refused { .. } | Self::Status { .. } => {
                 matches!(self.status(), Some(408 | 429 | 502 | 503 | 504))
             }
@@ -187,4 +189,10 @@ impl Error {
             | Self::Client(_) => None,
         }
     }
+}
+
+/// Whether a limit on the work for one question was met; others are met by many questions at once.
+fn is_work_limit(problem: &Problem) -> bool {
+    let limit = problem.fields.get("limit").and_then(serde_json::Value::as_str);
+    matches!(limit, Some("resolve_steps" | "resolve_seconds" | "resolve_candidates"))
 }
