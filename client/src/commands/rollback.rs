@@ -84,7 +84,13 @@ fn before(environment: &Environment) -> Result<u64, Failure> {
     if let Some(before) = environment.before(current)? {
         return Ok(before);
     }
-    let there: Vec<String> = environment.generations()?.iter().map(u64::to_string).collect();
+    let there = environment.generations()?;
+    if there == [current] {
+        return Err(Failure::no(format!(
+            "generation {current} is the only one: there is nothing to go back to"
+        )));
+    }
+    let there: Vec<String> = there.iter().map(u64::to_string).collect();
     Err(Failure::no(format!(
         "nothing says what was there before generation {current}; there are {}",
         there.join(", ")
