@@ -70,6 +70,14 @@ fn line_is_as_written(expected: &str, found: &str) -> bool {
     }
 }
 
+/// A port that nobody has, below those that the system gives to who asks for any: another test
+/// cannot get it before the server does.
+fn free_port() -> u16 {
+    let first = 20_000 + u16::try_from(std::process::id() % 5_000).unwrap();
+    let mut ports = (first..30_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    ports.next().expect("one of thousands is free")
+}
+
 /// A shell script that runs all steps in one shell; each leaves its output and its exit code.
 fn script(steps: &[Step], port: u16) -> String {
     let mut script = String::new();
@@ -97,7 +105,7 @@ fn every_command_of_the_guides_does_what_they_say() {
         assert!(GUIDES.contains(&name.as_str()), "nothing runs {}", path.display());
     }
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     for name in ["work", "out", "home"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
