@@ -18,6 +18,7 @@
 //! | difference, what changed between two distributions | [`Difference`] |
 //! | closure, in which every run dependency is met | [`closure::Closure`] |
 //! | resolution, which builds meet requirements | [`ResolveRequest`], [`ResolveAnswer`] |
+//! | plan, what must be built and what is there | [`PlanRequest`], [`PlanAnswer`], [`Policy`] |
 //! | problem, an answer that says no | [`Problem`], [`ProblemKind`] |
 //!
 //! From a checksum to a distribution:
@@ -51,6 +52,7 @@ pub mod contents;
 pub mod difference;
 pub mod distribution;
 pub mod needs;
+pub mod plan;
 pub mod platform;
 pub mod problem;
 pub mod product;
@@ -68,6 +70,7 @@ pub use contents::{Entry, EntryKind, EntryPath};
 pub use difference::Difference;
 pub use distribution::{Context, Distribution, Listed, Stage};
 pub use needs::Need;
+pub use plan::{PlanAnswer, PlanRequest, Policy};
 pub use platform::Platform;
 pub use problem::{Problem, ProblemKind};
 pub use product::{Label, ProductName};

@@ -1,5 +1,6 @@
 //! The HTTP interface: its addresses as functions and its bodies, shared by server and client.
 
+mod build_ids;
 mod builds;
 mod check;
 mod distributions;
@@ -13,6 +14,7 @@ mod tokens;
 
 use serde::{Deserialize, Serialize};
 
+pub use build_ids::*;
 pub use builds::*;
 pub use check::*;
 pub use distributions::*;

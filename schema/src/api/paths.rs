@@ -48,6 +48,16 @@ pub fn resolve() -> String {
     format!("{ROOT}/resolve")
 }
 
+/// `POST`: which of these sources must be built?
+pub fn plan() -> String {
+    format!("{ROOT}/plan")
+}
+
+/// `POST`: build ids that nobody had.
+pub fn build_ids() -> String {
+    format!("{ROOT}/build-ids")
+}
+
 /// `POST`: say something about a digest; `GET`: what was said.
 pub fn statements() -> String {
     format!("{ROOT}/statements")
