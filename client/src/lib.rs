@@ -24,6 +24,7 @@ pub mod lookup;
 pub mod memory;
 pub mod pack;
 pub mod plan;
+pub mod planning;
 pub mod policies;
 pub mod printable;
 pub mod progress;
