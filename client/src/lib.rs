@@ -12,6 +12,7 @@ pub mod durable;
 pub mod environment;
 pub mod error;
 pub mod examples;
+pub mod fetch;
 pub mod find;
 pub mod graph;
 pub mod host;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::changed::{distributed, tagged};
-use super::words::word;
+use super::words::{counted, word};
 use crate::error::{Exit, Failure};
 use crate::publish::distribution::{self, NameAndVersion, Wish};
 use crate::publish::{self, Order, Outcome, conflict};
@@ -156,10 +156,6 @@ fn told(outcome: &Outcome) -> String {
     lines.extend(answer.distribution.iter().map(distributed));
     lines.extend(answer.tags.iter().map(tagged));
     lines.join("\n")
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn distribution_failure(error: distribution::Error) -> Failure {
