@@ -15,12 +15,12 @@ use larder_schema::{
     Build, BuildId, BuildKey, BuildName, DependencyKind, Digest, Listed, PlanAnswer, ProductName,
     Requirement, Role,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use error::Error;
 
 use super::Offer;
-use crate::record::{self, Part};
+use crate::record::{self, Bytes, Part};
 
 /// A plan, and the run that carries it out.
 #[derive(Clone, Debug)]
@@ -66,30 +66,54 @@ impl Planned {
     }
 
     /// The step of a product.
-    pub fn step(&self, product: &ProductName) -> Result<&Step, Error> {
+    fn step(&self, product: &ProductName) -> Result<&Step, Error> {
         let step = self.plan.steps.iter().find(|step| step.source.product == *product);
         step.ok_or_else(|| Error::NoStep { product: product.clone(), plan: self.said_by.clone() })
     }
 
-    /// What the plan says of the build of a step, as a part of its record.
-    pub fn part(&self, step: &Step) -> Part {
-        let mut fields = Map::new();
-        fields.insert("version".to_owned(), json!(step.version()));
-        if let Some(run) = &self.run {
-            fields.insert("build".to_owned(), json!(run));
+    /// The record that `parts` and the plan make together; none where it is the very build that the plan
+    /// reuses.
+    pub fn record(
+        &self,
+        mut parts: Vec<Part>,
+        file: &str,
+        bytes: Option<&Bytes>,
+    ) -> Result<Option<Build>, Error> {
+        let product = parts.iter().find_map(|part| part.fields.get("product")?.as_str());
+        // Where nobody says what it is of, that is what will be told.
+        let step = match product.and_then(|product| product.parse().ok()) {
+            Some(product) => Some(self.step(&product)?),
+            None => None,
+        };
+        if !parts.iter().any(|part| part.fields.contains_key("platform")) {
+            parts.push(self.said([("platform", json!(self.plan.platform))]));
         }
-        fields.insert("source".to_owned(), json!({"revision": step.source.revision}));
-        Part { said_by: self.said_by.clone(), fields }
+        let is_reused = step.is_some_and(|step| step.reused().is_some());
+        parts.extend(step.filter(|_| !is_reused).map(|step| self.part(step)));
+        let mut build = record::put_together(&parts, file, bytes)?;
+        let step = self.step(&build.product)?;
+        if self.is_reused(step, &build)? {
+            return Ok(None);
+        }
+        self.complete(step, &mut build)?;
+        Ok(Some(build))
     }
 
-    /// The same with its platform, which counts where nobody else says one.
-    pub fn platform_part(&self) -> Part {
-        let fields = Map::from_iter([("platform".to_owned(), json!(self.plan.platform))]);
+    /// What the plan says of the build of a step, as a part of its record.
+    fn part(&self, step: &Step) -> Part {
+        let run = self.run.as_ref().map(|run| ("build", json!(run)));
+        let version = ("version", json!(step.version()));
+        let source = ("source", json!({"revision": step.source.revision}));
+        self.said([version, source].into_iter().chain(run))
+    }
+
+    fn said(&self, fields: impl IntoIterator<Item = (&'static str, Value)>) -> Part {
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Part { said_by: self.said_by.clone(), fields }
     }
 
     /// Whether `offer` is the very build that its step reuses; another one is refused.
-    pub fn is_reused(&self, step: &Step, offer: &Build) -> Result<bool, Error> {
+    fn is_reused(&self, step: &Step, offer: &Build) -> Result<bool, Error> {
         let Some(reuse) = step.reused() else { return Ok(false) };
         let digest = offer.archive.as_ref().map(|archive| Digest(archive.sha256));
         if reuse.key() != offer.key() || reuse.archive != digest {
@@ -100,7 +124,7 @@ impl Planned {
     }
 
     /// Fills in what the record of a step's build leaves open, and checks what it says.
-    pub fn complete(&self, step: &Step, build: &mut Build) -> Result<(), Error> {
+    fn complete(&self, step: &Step, build: &mut Build) -> Result<(), Error> {
         if !build.platform.fits(&self.plan.platform) {
             let key = Box::new(build.key());
             return Err(Error::Platform { key, platform: self.plan.platform.clone() });
