@@ -119,7 +119,7 @@ impl Planning<'_> {
             match recorded.iter().find(|one| one.product == *needed.name()) {
                 None => reasons.push(Reason::DependencyNew { product: needed.name().clone() }),
                 Some(then) => {
-                    self.add_changes(&mut reasons, question.policy, nearest, then, needed)?
+                    self.add_changes(&mut reasons, question.policy, nearest, then, needed)?;
                 }
             }
         }
