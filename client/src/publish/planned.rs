@@ -187,8 +187,8 @@ impl Planned {
     pub fn needed(&self, offers: &[Offer], there: &AllThere) -> Result<Vec<ProductName>, Error> {
         let mut needed = Vec::new();
         for offer in offers {
-            let dependencies = &self.step(&offer.build.product)?.source.dependencies;
-            needed.extend(dependencies.iter().map(|needed| needed.product.clone()));
+            let step = self.step(&offer.build.product)?;
+            needed.extend(built_against(step).map(|needed| needed.product.clone()));
         }
         needed.sort();
         needed.dedup();
@@ -200,8 +200,7 @@ impl Planned {
     pub fn bind(&self, build: &mut Build, there: &AllThere) -> Result<(), Error> {
         let step = self.step(&build.product)?;
         let needed: BTreeMap<&ProductName, &Needed> =
-            step.source.dependencies.iter().map(|needed| (&needed.product, needed)).collect();
-        let counts = |kind: DependencyKind| kind != DependencyKind::Test;
+            built_against(step).map(|needed| (&needed.product, needed)).collect();
         let extra = build
             .dependencies
             .iter()
@@ -232,6 +231,11 @@ impl Planned {
             }
             for entry in entries {
                 self.bind_one(&key, entry, there)?;
+            }
+        }
+        for needed in step.source.dependencies.iter().filter(|needed| !counts(needed.kind)) {
+            if build.dependencies.iter().all(|entry| entry.product != needed.product) {
+                build.dependencies.push(as_planned(needed));
             }
         }
         match build.fault() {
@@ -274,17 +278,21 @@ impl Planned {
     }
 }
 
-/// A dependency that the record does not list. What is needed for a test alone was there to build
-/// against nonetheless.
+/// What a step's product is built against: not what its tests alone need.
+fn built_against(step: &Step) -> impl Iterator<Item = &Needed> {
+    step.source.dependencies.iter().filter(|needed| counts(needed.kind))
+}
+
+fn counts(kind: DependencyKind) -> bool {
+    kind != DependencyKind::Test
+}
+
+/// A dependency that the record does not list.
 fn as_planned(needed: &Needed) -> Dependency {
-    let kind = match needed.kind {
-        DependencyKind::Test => DependencyKind::Build,
-        DependencyKind::Run | DependencyKind::Build => needed.kind,
-    };
     Dependency {
         product: needed.product.clone(),
         requirement: needed.requirement.clone().unwrap_or_else(Requirement::any),
-        kind,
+        kind: needed.kind,
         built_against: None,
         extra: Extra::new(),
     }
