@@ -108,6 +108,7 @@ CREATE TABLE product_files (
     PRIMARY KEY (name, product)
 ) STRICT, WITHOUT ROWID;
 
+-- series, number: where the bID stands among those of its version (`BuildId::place`).
 -- record: the build record with all that the server adds but `published`.
 CREATE TABLE builds (
     seq              INTEGER PRIMARY KEY,
@@ -116,6 +117,8 @@ CREATE TABLE builds (
     minor            INTEGER NOT NULL,
     patch            INTEGER NOT NULL,
     build            TEXT NOT NULL,
+    series           TEXT NOT NULL,
+    number           BLOB NOT NULL,
     platform         TEXT NOT NULL,
     archive          INTEGER REFERENCES archives (id),
     revision         TEXT,
@@ -127,6 +130,7 @@ CREATE TABLE builds (
     by               TEXT NOT NULL,
     UNIQUE (product, major, minor, patch, build, platform)
 ) STRICT;
+CREATE INDEX builds_newest ON builds (product, major, minor, patch, series, number);
 CREATE INDEX builds_archive ON builds (archive, seq);
 CREATE INDEX builds_digest ON builds (digest);
 CREATE INDEX builds_revision ON builds (revision) WHERE revision IS NOT NULL;

@@ -26,7 +26,7 @@ use larder_schema::{
 
 use larder_schema::record::Published;
 
-pub use candidates::{Candidate, CandidateWork, Candidates};
+pub use candidates::{Candidate, CandidateWork, Candidates, Newest};
 pub use journal::{Change, JournalEntry, JournalRow};
 pub use refusal::Refusal;
 pub use sqlite::Sqlite;

@@ -13,6 +13,7 @@ mod holders;
 mod journal;
 mod lookup;
 mod migrate;
+mod newest;
 mod products;
 mod record;
 mod statements;

@@ -122,11 +122,12 @@ pub(super) fn insert_build_row(
     let record = Build { published: None, ..build.clone() };
     let record = larder_schema::canonical::to_kept(&record)?;
     let revision = build.source.as_ref().and_then(|source| source.revision.as_ref());
+    let place = build.build.place(published.seq);
     db.prepare_cached(
         "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, \
-         revision, upstream_version, test, record, digest, at, by) \
+         revision, upstream_version, test, record, digest, at, by, series, number) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM archives WHERE sha256 = ?8), \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         signed(published.seq),
@@ -144,6 +145,8 @@ pub(super) fn insert_build_row(
         digest.0.0,
         published.at.as_str(),
         published.by.as_str(),
+        place.series,
+        place.number,
     ])?;
     products::count_build(db, product, build, published.seq)?;
     dependants::insert(db, build, signed(published.seq))
