@@ -10,6 +10,7 @@ mod conformance;
 pub mod journal;
 mod refusal;
 pub mod sqlite;
+pub mod stock;
 
 use std::ops::Range;
 
@@ -30,6 +31,7 @@ pub use candidates::{Candidate, CandidateWork, Candidates, Newest};
 pub use journal::{Change, JournalEntry, JournalRow};
 pub use refusal::Refusal;
 pub use sqlite::Sqlite;
+pub use stock::{Stock, StockWork};
 
 /// Why the catalog did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -422,6 +424,9 @@ pub trait Catalog: Send + Sync + 'static {
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
     /// Lets `work` read candidates from one state of the catalog, on a thread that may block.
     async fn with_candidates(&self, work: CandidateWork) -> Result<(), Error>;
+    /// The same for builds as a plan reads them: also those that were published before what they were
+    /// built against.
+    async fn with_stock(&self, work: StockWork) -> Result<(), Error>;
 
     /// Distributions whose name has `query` in it and is `name`, the last published first.
     async fn distributions(

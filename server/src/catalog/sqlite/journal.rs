@@ -77,11 +77,12 @@ pub(super) fn replay(
         Change::Publish { builds, distribution, tags: moved, .. } => {
             for build in builds {
                 let product = products::id_of(db, &build.product, true)?;
-                let seq = build.published.as_ref().map_or(0, |published| published.seq);
+                let seq = record::seq_of(build);
                 let digest = build.digest().map_err(Error::from)?;
                 record::insert_build_row(db, product, build, &digest, &published(seq))?;
                 raise_counter(db, seq)?;
             }
+            record::note_inputs(db, builds)?;
             if let Some(told) = distribution {
                 let digest = told.document.digest().map_err(Error::from)?;
                 record::insert_distribution(db, &told.document, &digest, &published(told.seq))?;

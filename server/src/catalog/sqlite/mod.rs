@@ -10,13 +10,16 @@ mod column;
 mod dependants;
 mod distributions;
 mod holders;
+mod inputs;
 mod journal;
 mod lookup;
 mod migrate;
 mod newest;
+mod numbers;
 mod products;
 mod record;
 mod statements;
+mod stock;
 mod tags;
 mod tokens;
 mod uploads;
@@ -41,8 +44,8 @@ use tokio::sync::Semaphore;
 
 use super::{
     Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
-    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StoredArchive,
-    StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
+    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StockWork,
+    StoredArchive, StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
 };
 
 /// How many connections read at once.
@@ -438,6 +441,14 @@ impl Catalog for Sqlite {
     async fn with_candidates(&self, work: CandidateWork) -> Result<(), Error> {
         self.read(move |db| {
             work(&candidates::Snapshot(db));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn with_stock(&self, work: StockWork) -> Result<(), Error> {
+        self.read(move |db| {
+            work(&stock::Shelf(db));
             Ok(())
         })
         .await
