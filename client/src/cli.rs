@@ -59,6 +59,12 @@ pub struct Global {
 pub enum Command {
     /// Make a reproducible archive of a folder, and its record beside it
     Pack(commands::pack::PackArgs),
+    /// Say which sources must be built, and which binaries there are for the others
+    Plan(commands::plan::PlanArgs),
+    /// Bring builds where a build tool wants them
+    Fetch(commands::fetch::FetchArgs),
+    /// Print build ids that nobody had
+    BuildId(commands::build_id::BuildIdArgs),
     /// Publish archives, and with them a distribution and tags: all or nothing
     Publish(commands::publish::PublishArgs),
     /// Publish what other tools made

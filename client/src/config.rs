@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::policies::Policies;
+
 /// What `larder login` writes and every command reads.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,9 @@ pub struct Config {
     /// The token for that server and for no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// When a plan reuses binaries, where neither the arguments nor the sources say so.
+    #[serde(default, skip_serializing_if = "Policies::is_empty")]
+    pub plan: Policies,
 }
 
 /// Settings could not be read or written.
@@ -176,8 +181,13 @@ mod tests {
     fn settings_read_back_and_are_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/config.toml");
-        let config =
-            Config { server: Some("https://example.org".into()), token: Some("secret".into()) };
+        let plan = ["direct", "afw=exact"].map(|choice| choice.parse().unwrap());
+        let plan = plan.into_iter().collect();
+        let config = Config {
+            server: Some("https://example.org".into()),
+            token: Some("secret".into()),
+            plan,
+        };
 
         config.write(&path).unwrap();
 

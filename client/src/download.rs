@@ -8,7 +8,8 @@ mod tests;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -118,6 +119,14 @@ impl Part {
             Ok(file)
         });
         opened.map_err(|source| Error::Disk { path: self.path.clone(), source })
+    }
+
+    /// The archive is whole: it gets its name, for everybody to read.
+    pub fn keep(self, path: &Path) -> io::Result<()> {
+        let file = self.held.file();
+        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.sync_all()?;
+        std::fs::rename(&self.path, path)
     }
 
     /// The archive has been put to use.

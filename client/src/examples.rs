@@ -48,6 +48,35 @@ const OF_COMMANDS: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "plan",
+        &[
+            ("larder plan manifest.txt", "what must be built, and why?"),
+            (
+                "larder plan sources.json --build new -o plan.json --fetch deps",
+                "write it down, and fetch what is reused",
+            ),
+            (
+                "larder plan manifest.txt --policy semver --policy afw=exact --built-in rubin-env@12.1.0",
+                "reuse more, but of afw only what is exact",
+            ),
+        ],
+    ),
+    (
+        "fetch",
+        &[
+            ("larder fetch --plan plan.json --to deps", "what the plan reuses, unpacked"),
+            ("larder fetch 'afw@^17.0' --to deps", "a build, and all that it needs"),
+            ("larder fetch lsst_distrib@17.0.1 --to archives --archives", "as they were published"),
+        ],
+    ),
+    (
+        "build-id",
+        &[
+            ("larder build-id", "for a build tool without a counter"),
+            ("larder build-id --count 3", "one a line"),
+        ],
+    ),
+    (
         "import wheel",
         &[(
             "larder import wheel wheels/*.whl --build b42 --distribution butler@30.2026.4300 --tag current",

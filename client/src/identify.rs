@@ -15,6 +15,7 @@ use larder_schema::api::{
 use larder_schema::{Checksum, Sha256};
 use serde::Serialize;
 
+pub(crate) use folder::tree_of;
 pub use folder::{Explained, Folder};
 pub use sums::{Line, read_lines};
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::Error;
 use larder_schema::{Digest, Platform, Timestamp};
-pub use obtain::{Moved, Obtainer, Refused};
+pub use obtain::{Moved, Obtainer, Packed, Refused};
 
 use crate::durable::sync_all_of;
 use crate::environment::{self, Deed, Environment, Generation, Leads, Made};
@@ -158,7 +158,7 @@ impl Installer<'_> {
         let mut missing = Vec::new();
         for step in &plan.steps {
             match step {
-                Step::Fetch(build) => missing.push(build.clone()),
+                Step::Fetch(build) => missing.push(Packed::of(build)?),
                 Step::Reuse(build) => moved.reused_bytes += obtain::archive_size(build),
                 Step::Switch => {}
             }
@@ -167,7 +167,7 @@ impl Installer<'_> {
             return Ok(moved);
         }
         let Some(remote) = self.remote else {
-            let missing = missing.iter().map(|build| format!("`{}`", build.key())).collect();
+            let missing = missing.iter().map(|packed| format!("`{}`", packed.key)).collect();
             return Err(Error::Offline { missing });
         };
         let obtainer = Obtainer { remote, store: self.store, progress: self.progress };

@@ -7,6 +7,7 @@ pub mod conflict;
 pub mod distribution;
 pub mod files;
 pub mod known;
+pub mod planned;
 pub mod sums;
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ use larder_schema::{Build, Digest, Listed, ProductName, TreeChecksum};
 use serde::Serialize;
 
 use crate::environment::{Changing, Deed, Environment, Generation, Leads};
-use crate::install::{self, Obtainer};
+use crate::install::{self, Obtainer, Packed};
 use crate::lock::LockedDistribution;
 use crate::lookup;
 use crate::remote::Remote;
@@ -217,11 +217,12 @@ pub async fn mend(
     let _adding = (!report.ok).then(|| obtainer.store.add()).transpose()?;
     for record in &generation.lock.records {
         if is_damaged(report, record) {
-            let replaced = obtainer.replace(record.clone()).await;
-            replaced.map_err(|error| Error::Repair {
+            let failed = |error: install::Error| Error::Repair {
                 product: record.product.clone(),
                 source: Box::new(error),
-            })?;
+            };
+            let packed = Packed::of(record).map_err(|refused| failed(refused.into()))?;
+            obtainer.replace(&packed).await.map_err(failed)?;
         }
     }
     if generation.folder.is_symlink() {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | product, a named piece of software | [`ProductName`] |
 //! | what is declared of a product | [`ProductDocument`] |
-//! | version, `M.n.p` | [`Version`]; of a distribution [`DistributionVersion`] |
+//! | version, `M.n.p` | [`Version`], also [`Version::of_upstream`]; of a distribution [`DistributionVersion`] |
 //! | bID and build name, `17.0.1-b8466` | [`BuildId`], [`BuildName`], [`BuildRef`], [`BuildKey`] |
 //! | platform, `linux-x86_64` | [`Platform`] |
 //! | checksum, of bytes or of a tree | [`Checksum`], [`Sha256`], [`Blake3`], [`TreeChecksum`] |
@@ -62,6 +62,7 @@ pub mod requirement;
 pub mod resolution;
 pub mod text;
 mod unique;
+mod upstream;
 pub mod version;
 
 pub use build::{BuildId, BuildKey, BuildName, BuildRef, newest_first};

@@ -17,7 +17,7 @@ use crate::build::{BuildId, BuildName};
 use crate::distribution::Listed;
 use crate::platform::Platform;
 use crate::product::ProductName;
-use crate::record::{BuiltIn, DependencyKind};
+use crate::record::{ArchiveName, BuiltIn, DependencyKind};
 use crate::requirement::Requirement;
 use crate::text::{Revision, Text, Url};
 use crate::version::Version;
@@ -270,6 +270,9 @@ pub enum Action {
     Reuse {
         /// The build and its archive.
         reuse: Box<Listed>,
+        /// The file name of the archive: its ending tells how it is unpacked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        archive_name: Option<ArchiveName>,
         /// In what it is not what would be built now: in which other builds it was built against.
         /// Empty under `exact`.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

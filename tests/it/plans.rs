@@ -194,3 +194,40 @@ async fn what_is_wrong_with_a_list_of_sources_is_told_with_its_place() {
         [circle, missing, twice, revisions, none, policy].map(|problem| problem.detail).join("\n")
     );
 }
+
+async fn ids(http: &Http, count: u32) -> Vec<u64> {
+    let answer: Value =
+        http.post("/api/v1/build-ids", &json!({"count": count})).await.expect(200).json();
+    let number = |id: &Value| id.as_str().unwrap().strip_prefix('b').unwrap().parse().unwrap();
+    answer["ids"].as_array().unwrap().iter().map(number).collect()
+}
+
+#[tokio::test]
+async fn build_ids_are_given_once_and_go_on_above_all_that_were_published() {
+    let mut registry = TestRegistry::start().await;
+    registry.publish(build("log", "1.0.0-b7466").without_archive()).await;
+    let publisher = registry.holder("ci", &["publish:log"]).await;
+    let reader = registry.holder("reader", &["read:*"]).await;
+
+    reader.post("/api/v1/build-ids", &json!({})).await.expect(403);
+    let asked = (0..20).map(|_| ids(&publisher, 3));
+    let given = futures_util::future::join_all(asked).await;
+    let mut all: Vec<u64> = given.iter().flatten().copied().collect();
+    all.sort_unstable();
+    all.dedup();
+
+    assert_eq!(all.len(), 60, "one was given twice");
+    assert!(given.iter().all(|some| some.is_sorted()) && all[0] > 7466);
+    registry.publish(build("log", "1.0.0-b9999").without_archive()).await;
+    // This is no count of builds, and must not use up all that follow.
+    registry.publish(build("log", "1.0.0-b99999999999999999999").without_archive()).await;
+    assert_eq!(ids(&publisher, 2).await, [10_000, 10_001]);
+    registry.restart_after(|data| std::fs::remove_dir_all(data.join("catalog")).unwrap()).await;
+    // Tokens are not in the journal.
+    let publisher = registry.holder("ci", &["publish:log"]).await;
+    assert_eq!(ids(&publisher, 1).await, [10_002]);
+    for count in [0, 1001] {
+        publisher.post("/api/v1/build-ids", &json!({"count": count})).await.expect(400);
+    }
+    registry.anybody().post("/api/v1/build-ids", &json!({})).await.expect(401);
+}

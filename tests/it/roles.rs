@@ -77,7 +77,7 @@ fn document(path: &str, subject: &Subject) -> Value {
             "sources": [{"product": "afw", "revision": "a".repeat(40)}], "platform": "any"
         }),
         "/api/v1/products/{product}" => json!({"name": "afw"}),
-        "/api/v1/check" => json!({}),
+        "/api/v1/check" | "/api/v1/build-ids" => json!({}),
         other => panic!("`{other}` takes a document that this test does not know"),
     }
 }

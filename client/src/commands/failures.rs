@@ -2,7 +2,7 @@
 
 use crate::error::{Exit, Failure};
 use crate::install;
-use crate::{download, environment, find, lookup, memory, resolve};
+use crate::{download, environment, find, lookup, memory, planning, resolve};
 
 impl From<install::Error> for Failure {
     fn from(error: install::Error) -> Self {
@@ -131,5 +131,28 @@ impl From<resolve::Error> for Failure {
             | Error::NotFast { .. }
             | Error::Unmet(_) => Self::failed(error),
         }
+    }
+}
+
+impl From<planning::Error> for Failure {
+    fn from(error: planning::Error) -> Self {
+        use planning::Error;
+        match error {
+            Error::Remote(error) => error.into(),
+            Error::Memory(error) => error.into(),
+            Error::Contradiction(_) | Error::BuildIds { .. } => Self::failed(error),
+        }
+    }
+}
+
+impl From<planning::FileError> for Failure {
+    /// The file comes from the arguments.
+    fn from(error: planning::FileError) -> Self {
+        use planning::FileError;
+        let exit = match &error {
+            FileError::Unreadable { .. } => Exit::Failed,
+            FileError::Malformed { .. } | FileError::Contradiction { .. } => Exit::Usage,
+        };
+        Self::new(exit, error).hint("`larder plan SOURCES -o FILE` writes one")
     }
 }

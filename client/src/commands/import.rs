@@ -8,7 +8,7 @@ use larder_schema::{BuildId, BuildKey, Sha256};
 use pep508_rs::ExtraName;
 
 use super::Session;
-use super::published::{self, Target};
+use super::published::{self, Beside, Target};
 use crate::error::{Exit, Failure};
 use crate::import::python::DEFAULT;
 use crate::import::{self, Imported, Options, Python, VersionChoice, Wheels, interpreter};
@@ -78,7 +78,8 @@ async fn wheel(args: WheelArgs, session: &Session) -> Result<Exit, Failure> {
         existing(session, &imported, &files).await?
     };
     let (order, widened) = order(&args, imported, files, &existing)?;
-    published::publish(session, &args.target, &order, &widened).await
+    let beside = Beside { widened: &widened, ..Beside::default() };
+    published::publish(session, &args.target, &order, beside).await
 }
 
 async fn read(args: &WheelArgs) -> Result<Wheels, Failure> {

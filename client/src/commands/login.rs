@@ -50,7 +50,8 @@ pub async fn run(args: LoginArgs, session: &Session) -> Result<Exit, Failure> {
         .hint("use an https address"));
     }
     try_token(&Remote::new(origin.clone(), token.as_deref(), session.progress)?).await?;
-    let config = Config { server: Some(origin.to_string()), token };
+    let plan = session.policies().clone();
+    let config = Config { server: Some(origin.to_string()), token, plan };
     config.write(&file).map_err(Failure::failed)?;
     session.output.answer(&json!({ "server": origin, "config": file }), || {
         format!("{origin} is kept in {}", file.display())

@@ -1,10 +1,12 @@
 //! Commands: arguments to library calls to print. One file a command; only here is printed.
 
 pub mod activate;
+pub mod build_id;
 mod changed;
 pub mod completions;
 pub mod dist;
 mod failures;
+pub mod fetch;
 pub mod history;
 pub mod identify;
 pub mod import;
@@ -14,6 +16,7 @@ pub mod lock;
 pub mod login;
 pub mod output;
 pub mod pack;
+pub mod plan;
 pub mod product;
 pub mod publish;
 pub mod published;
@@ -55,6 +58,9 @@ async fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> 
     match command {
         Command::Pack(args) => pack::run(args, session).await,
         Command::Publish(args) => publish::run(args, session).await,
+        Command::Plan(args) => plan::run(args, session).await,
+        Command::Fetch(args) => fetch::run(args, session).await,
+        Command::BuildId(args) => build_id::run(args, session).await,
         Command::Import(args) => import::run(args, session).await,
         Command::Install(args) => install::run(args, session).await,
         Command::Update(args) => update::run(args, session).await,

@@ -1,22 +1,24 @@
 //! `larder publish`: sends archives and publishes their builds.
 
-use std::path::{Path, PathBuf};
+mod planned;
+
+use std::path::PathBuf;
 
 use clap::Args;
 use larder_schema::product::ParseProductNameError;
 use larder_schema::requirement::ParseRequirementError;
-use larder_schema::{ArchiveName, Build, BuildKey, ProductName, Requirement, Role, Text, Url};
+use larder_schema::{Build, BuildKey, ProductName, Requirement, Role, Text, Url};
 use larder_schema::{BuildId, Revision, Version};
 use serde_json::{Map, Value, json};
 
 use super::Session;
-use super::published::{self, Target};
+use super::published::{self, Beside, Target};
 use super::words::word;
 use crate::error::{Exit, Failure};
 use crate::pack::beside;
+use crate::publish::planned::Planned;
 use crate::publish::{Offer, Order, files, sums};
 use crate::record::{self, Bytes, Part};
-use crate::upload::LocalFile;
 
 /// Arguments of `larder publish`.
 #[derive(Args, Debug)]
@@ -28,8 +30,13 @@ use crate::upload::LocalFile;
 )]
 pub struct PublishArgs {
     /// Archives, or folders of them; a .json is the record of a build without an archive
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required_unless_present = "plan", value_name = "FILE|FOLDER")]
     pub files: Vec<PathBuf>,
+    /// The plan that the builds were made by, which `larder plan -o` wrote: it fills in revisions and
+    /// what was built against what; the distribution follows with the last build, and without a
+    /// FILE
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
     /// What to publish with the builds
     #[command(flatten)]
     pub target: Target,
@@ -146,11 +153,29 @@ impl Described {
 
 /// Runs `larder publish`.
 pub async fn run(args: PublishArgs, session: &Session) -> Result<Exit, Failure> {
-    let chosen = files::choose(&args.files).map_err(choice_failure)?;
+    if let Some(path) = &args.plan {
+        return planned::run(&args, path, session).await;
+    }
+    let offers = offers(&args.files, &args.described, &args.target, session, None).await?;
+    let roles = |offer: &Offer| (offer.build.key(), offer.build.role);
+    let distribution = args.target.distribution(&offers.iter().map(roles).collect::<Vec<_>>())?;
+    let order = Order { offers, distribution, ..args.target.order() };
+    published::publish(session, &args.target, &order, Beside::default()).await
+}
+
+/// What is offered: files with their records, of which a plan says a part.
+async fn offers(
+    files: &[PathBuf],
+    described: &Described,
+    target: &Target,
+    session: &Session,
+    planned: Option<&Planned>,
+) -> Result<Vec<Offer>, Failure> {
+    let chosen = files::choose(files).map_err(choice_failure)?;
     for skipped in &chosen.skipped {
         session.progress.note(format_args!("skipped `{}`: it is no archive", skipped.display()));
     }
-    let described = args.described.to_part(args.target.platform.as_ref());
+    let described = described.to_part(target.platform.as_ref());
     if described.is_some() && chosen.archives.len() + chosen.records.len() != 1 {
         return Err(Failure::usage(
             "the options describe one build, and there are several files; give one FILE, or a \
@@ -161,38 +186,34 @@ pub async fn run(args: PublishArgs, session: &Session) -> Result<Exit, Failure> 
     let summed = sums::of(&paths, session.progress).await.map_err(Failure::failed)?;
     let mut offers = Vec::with_capacity(chosen.archives.len() + chosen.records.len());
     for ((_, name), file) in chosen.archives.iter().zip(summed) {
-        offers.push(offer(name, file, described.as_ref()).map_err(record_failure)?);
+        let said = Part::of_json(&beside(&file.path)).map_err(record_failure)?;
+        let parts = said.into_iter().chain(described.clone()).chain(Part::of_name(name)).collect();
+        let bytes = Bytes { sha256: file.sha256, name: name.clone(), size: file.size };
+        let build = put_together(parts, name.as_str(), Some(&bytes), planned)?;
+        offers.extend(build.map(|build| Offer { build, file: Some(file) }));
     }
     for path in &chosen.records {
-        offers.push(without_archive(path, described.as_ref()).map_err(record_failure)?);
+        let said = Part::of_json(path).map_err(record_failure)?;
+        let parts = said.into_iter().chain(described.clone()).collect();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let build = put_together(parts, &file, None, planned)?;
+        offers.extend(build.map(|build| Offer { build, file: None }));
     }
     check_keys(&offers)?;
-    let roles = |offer: &Offer| (offer.build.key(), offer.build.role);
-    let distribution = args.target.distribution(&offers.iter().map(roles).collect::<Vec<_>>())?;
-    let order = Order { offers, distribution, ..args.target.order() };
-    published::publish(session, &args.target, &order, &[]).await
+    Ok(offers)
 }
 
-fn offer(
-    name: &ArchiveName,
-    file: LocalFile,
-    described: Option<&Part>,
-) -> Result<Offer, record::Error> {
-    let parts: Vec<Part> = Part::of_json(&beside(&file.path))?
-        .into_iter()
-        .chain(described.cloned())
-        .chain(Part::of_name(name))
-        .collect();
-    let bytes = Bytes { sha256: file.sha256, name: name.clone(), size: file.size };
-    let build = record::put_together(&parts, name.as_str(), Some(&bytes))?;
-    Ok(Offer { build, file: Some(file) })
-}
-
-fn without_archive(path: &Path, described: Option<&Part>) -> Result<Offer, record::Error> {
-    let parts: Vec<Part> = Part::of_json(path)?.into_iter().chain(described.cloned()).collect();
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let build: Build = record::put_together(&parts, &file, None)?;
-    Ok(Offer { build, file: None })
+/// The record that parts make together; none of a build that the plan reuses.
+fn put_together(
+    parts: Vec<Part>,
+    file: &str,
+    bytes: Option<&Bytes>,
+    planned: Option<&Planned>,
+) -> Result<Option<Build>, Failure> {
+    match planned {
+        Some(planned) => planned.record(parts, file, bytes).map_err(planned::failure),
+        None => record::put_together(&parts, file, bytes).map(Some).map_err(record_failure),
+    }
 }
 
 /// Two files that would be one build.

@@ -10,12 +10,15 @@ use serde::Serialize;
 
 use super::Session;
 use super::changed::{distributed, tagged};
-use super::words::word;
+use super::words::{counted, word};
 use crate::error::{Exit, Failure};
 use crate::publish::distribution::{self, NameAndVersion, Wish};
 use crate::publish::{self, Order, Outcome, conflict};
 use crate::remote::Remote;
 use crate::upload::{self, Memory};
+
+/// How many builds are named that were there already.
+const MOST_TOLD: usize = 20;
 
 /// What is published with the builds.
 #[derive(Args, Clone, Debug)]
@@ -89,16 +92,27 @@ struct Report<'a> {
     waits_for: &'a [Platform],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     widened: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    still_to_build: &'a [ProductName],
 }
 
-/// Publishes `order` and tells what was done; `widened` are requirements that admit more than
-/// their makers said.
+/// What is told beside what was published.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// Requirements that admit more than their makers said.
+    pub widened: &'a [String],
+    /// Products of the plan that must be built before the distribution can be published.
+    pub still_to_build: &'a [ProductName],
+}
+
+/// Publishes `order` and tells what was done, and what is `beside` that.
 pub async fn publish(
     session: &Session,
     target: &Target,
     order: &Order,
-    widened: &[String],
+    beside: Beside<'_>,
 ) -> Result<Exit, Failure> {
+    let Beside { widened, still_to_build } = beside;
     for requirement in widened {
         session.progress.warn(format_args!("widened: {requirement}"));
     }
@@ -127,7 +141,8 @@ pub async fn publish(
     }
     if session.output.json {
         let Outcome { answer, sent_bytes, waits_for, .. } = &outcome;
-        let report = Report { answer, sent_bytes: *sent_bytes, waits_for, widened };
+        let sent_bytes = *sent_bytes;
+        let report = Report { answer, sent_bytes, waits_for, widened, still_to_build };
         session.output.json(&report)?;
     } else {
         session.output.say(told(&outcome))?;
@@ -152,14 +167,14 @@ fn told(outcome: &Outcome) -> String {
         publish::archives_and_bytes(*sent, *sent_bytes)
     )];
     lines.extend(answer.published.iter().map(|key| format!("  {key}")));
-    lines.extend(answer.existing.iter().map(|key| format!("  {key} (there already)")));
+    let existing = answer.existing.iter().take(MOST_TOLD);
+    lines.extend(existing.map(|key| format!("  {key} (there already)")));
+    if let Some(more @ 1..) = answer.existing.len().checked_sub(MOST_TOLD) {
+        lines.push(format!("  and {more} more (there already)"));
+    }
     lines.extend(answer.distribution.iter().map(distributed));
     lines.extend(answer.tags.iter().map(tagged));
     lines.join("\n")
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn distribution_failure(error: distribution::Error) -> Failure {

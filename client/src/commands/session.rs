@@ -11,6 +11,7 @@ use crate::environment::{Deed, Environment, Generation};
 use crate::error::Failure;
 use crate::install::now;
 use crate::memory::Memory;
+use crate::policies::Policies;
 use crate::progress::Progress;
 use crate::remote::{Origin, Remote};
 use crate::store::Store;
@@ -98,6 +99,11 @@ impl Session {
     /// The token that was given for this command alone.
     pub fn given_token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+
+    /// What the settings say of policies.
+    pub fn policies(&self) -> &Policies {
+        &self.config.plan
     }
 
     /// The store's folder.

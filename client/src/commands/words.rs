@@ -45,6 +45,11 @@ pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, WordError> {
     T::deserialize(StrDeserializer::new(text))
 }
 
+/// `1 build`, `2 builds`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// What is asked for, read from arguments.
 pub(super) fn requested(targets: &[String]) -> Result<Vec<Requested>, Failure> {
     read(targets)

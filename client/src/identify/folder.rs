@@ -192,6 +192,11 @@ impl<'a> Candidates<'a> {
     }
 }
 
+/// The checksum of all that is in a folder, if it can have one.
+pub(crate) fn tree_of(root: &Path) -> Result<Option<TreeChecksum>, Error> {
+    Ok(read(root)?.1)
+}
+
 /// All files below `root`, hashed by all processors, and the tree checksum, if it has one.
 fn read(root: &Path) -> Result<(Vec<Hashed>, Option<TreeChecksum>), Error> {
     let mut found = Found::default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use larder_schema::archive::{ArchiveError, ArchiveFormat};
-use larder_schema::{Build, TreeChecksum};
+use larder_schema::{ArchiveName, Build, BuildKey, Sha256, TreeChecksum};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -18,6 +18,43 @@ use crate::unpack::unpack;
 
 /// How many archives come at once.
 const DOWNLOADS: usize = 6;
+
+/// A tree, and the archive that unpacks to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Whose.
+    pub key: BuildKey,
+    /// The archive.
+    pub archive: Sha256,
+    /// Its file name: the ending tells how it is unpacked.
+    pub name: ArchiveName,
+    /// How many bytes it has.
+    pub size: Option<u64>,
+    /// What it unpacks to.
+    pub tree: TreeChecksum,
+}
+
+impl Packed {
+    /// What a record says.
+    pub fn of(build: &Build) -> Result<Self, Refused> {
+        let (Some(archive), Some(tree)) = (&build.archive, build.tree) else {
+            return Err(Refused::Format { build: build.key().to_string() });
+        };
+        let (key, name) = (build.key(), archive.name.clone());
+        Ok(Self { key, archive: archive.sha256, name, size: archive.size, tree })
+    }
+
+    /// The archive, as it is fetched.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let name = format!("{}@{}", self.key.product, self.key.build);
+        Wanted { sha256: self.archive, size: self.size, name }
+    }
+
+    /// Bytes of the archive.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.size.unwrap_or(0)
+    }
+}
 
 /// How many bytes were moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,16 +122,16 @@ enum Got {
     /// Somebody else has brought it.
     There(u64),
     /// Somebody else is bringing it.
-    Busy(Box<Build>),
+    Busy(Box<Packed>),
 }
 
 impl Obtainer<'_> {
-    /// Brings the trees of `builds` into the store, all or an error.
+    /// Brings `trees` into the store, all or an error.
     ///
     /// Each archive is checked, each tree has its checksum and is durable before it takes its place.
-    pub async fn obtain(&self, builds: Vec<Build>) -> Result<Moved, Error> {
-        let transfer = self.progress.transfer("Downloading", builds.iter().map(archive_size).sum());
-        let outcome = self.all(builds, &transfer).await;
+    pub async fn obtain(&self, trees: Vec<Packed>) -> Result<Moved, Error> {
+        let transfer = self.progress.transfer("Downloading", trees.iter().map(Packed::bytes).sum());
+        let outcome = self.all(trees, &transfer).await;
         match &outcome {
             Ok(moved) => transfer.finish(format!(
                 "Downloaded {}, unpacked {}",
@@ -106,11 +143,11 @@ impl Obtainer<'_> {
         outcome
     }
 
-    async fn all(&self, builds: Vec<Build>, transfer: &Transfer) -> Result<Moved, Error> {
+    async fn all(&self, trees: Vec<Packed>, transfer: &Transfer) -> Result<Moved, Error> {
         let unpackers = std::thread::available_parallelism().map_or(2, usize::from);
         let unpacking = Arc::new(Semaphore::new(unpackers));
-        let got: Vec<Got> = stream::iter(builds)
-            .map(|build| self.one(build, transfer, &unpacking, false))
+        let got: Vec<Got> = stream::iter(trees)
+            .map(|packed| self.one(packed, transfer, &unpacking, false))
             .buffer_unordered(DOWNLOADS)
             .try_collect()
             .await?;
@@ -123,25 +160,25 @@ impl Obtainer<'_> {
                     moved += bytes;
                 }
                 Got::There(bytes) => moved.reused_bytes += bytes,
-                Got::Busy(build) => busy.push(build),
+                Got::Busy(packed) => busy.push(packed),
             }
         }
         self.put_in_place(staged)?;
         // What another larder was bringing is waited for only now, with nothing held: two that
         // wait for each other would wait for ever.
-        for build in busy {
-            moved += self.in_turn(*build, transfer, &unpacking).await?;
+        for packed in busy {
+            moved += self.in_turn(*packed, transfer, &unpacking).await?;
         }
         Ok(moved)
     }
 
     async fn in_turn(
         &self,
-        build: Build,
+        packed: Packed,
         transfer: &Transfer,
         unpacking: &Arc<Semaphore>,
     ) -> Result<Moved, Error> {
-        match self.one(build, transfer, unpacking, true).await? {
+        match self.one(packed, transfer, unpacking, true).await? {
             Got::Staged(tree, part, moved) => {
                 self.put_in_place(vec![(tree, part)])?;
                 Ok(moved)
@@ -165,50 +202,44 @@ impl Obtainer<'_> {
         Ok(())
     }
 
-    /// Brings one build as far as its staged tree.
+    /// Brings one archive as far as its staged tree.
     async fn one(
         &self,
-        build: Build,
+        packed: Packed,
         transfer: &Transfer,
         unpacking: &Arc<Semaphore>,
         wait: bool,
     ) -> Result<Got, Error> {
-        let (Some(archive), Some(tree)) = (&build.archive, build.tree) else {
-            return Err(Refused::Format { build: build.key().to_string() }.into());
-        };
-        let name = format!("{}@{}", build.product, build.name());
-        let path = self.store.part(&archive.sha256);
+        let wanted = packed.wanted();
+        let path = self.store.part(&packed.archive);
         let part = match wait {
-            true => Part::take(path, &name).await?,
+            true => Part::take(path, &wanted.name).await?,
             false => match Part::try_take(path)? {
                 Some(part) => part,
-                None => return Ok(Got::Busy(Box::new(build))),
+                None => return Ok(Got::Busy(Box::new(packed))),
             },
         };
-        if self.store.has(&tree) {
-            transfer.advance(archive_size(&build));
+        if self.store.has(&packed.tree) {
+            transfer.advance(packed.bytes());
             drop(part.remove());
-            return Ok(Got::There(archive_size(&build)));
+            return Ok(Got::There(packed.bytes()));
         }
-        transfer.item(&name);
-        let wanted = Wanted { sha256: archive.sha256, size: archive.size, name };
+        transfer.item(&wanted.name);
         let fetched_bytes = fetch(self.remote, &wanted, &part, transfer).await?;
-        let (staged, part, written_bytes) = self.unpack(&build, tree, part, unpacking).await?;
+        let (staged, part, written_bytes) = self.unpack(&packed, part, unpacking).await?;
         Ok(Got::Staged(staged, part, Moved { fetched_bytes, reused_bytes: 0, written_bytes }))
     }
 
     /// Unpacks what was downloaded; an archive that is refused does not stay.
     async fn unpack(
         &self,
-        build: &Build,
-        tree: TreeChecksum,
+        packed: &Packed,
         part: Part,
         unpacking: &Arc<Semaphore>,
     ) -> Result<(Staged, Part, u64), Error> {
-        let refused = || build.key().to_string();
-        let name = build.archive.as_ref().map(|archive| archive.name.as_str()).unwrap_or_default();
-        let format =
-            ArchiveFormat::of_name(name).ok_or_else(|| Refused::Format { build: refused() })?;
+        let refused = || packed.key.to_string();
+        let format = ArchiveFormat::of_name(packed.name.as_str())
+            .ok_or_else(|| Refused::Format { build: refused() })?;
         let turn = Arc::clone(unpacking).acquire_owned().await;
         let archive = part.open()?;
         let staging = self.store.stage()?;
@@ -227,29 +258,25 @@ impl Obtainer<'_> {
                 return Err(Refused::Archive { build: refused(), source }.into());
             }
         };
-        if index.tree != tree {
-            let (found, said) = (index.tree, tree);
+        if index.tree != packed.tree {
+            let (found, said) = (index.tree, packed.tree);
             drop(part.remove());
             return Err(Refused::Tree { build: refused(), found, said }.into());
         }
         let bytes = index.unpacked_bytes;
-        Ok((staging.finish(tree, index.entries), part, bytes))
+        Ok((staging.finish(packed.tree, index.entries), part, bytes))
     }
 
-    /// Fetches the archive of `build` again and puts its tree in place of a damaged one.
-    pub async fn replace(&self, build: Build) -> Result<Moved, Error> {
-        let (Some(archive), Some(tree)) = (&build.archive, build.tree) else {
-            return Err(Refused::Format { build: build.key().to_string() }.into());
-        };
-        let transfer = self.progress.transfer("Downloading", archive_size(&build));
-        let name = format!("{}@{}", build.product, build.name());
-        let part = Part::take(self.store.part(&archive.sha256), &name).await?;
-        let wanted = Wanted { sha256: archive.sha256, size: archive.size, name };
+    /// Fetches an archive again and puts its tree in place of a damaged one.
+    pub async fn replace(&self, packed: &Packed) -> Result<Moved, Error> {
+        let transfer = self.progress.transfer("Downloading", packed.bytes());
+        let wanted = packed.wanted();
+        let part = Part::take(self.store.part(&packed.archive), &wanted.name).await?;
         let fetched = fetch(self.remote, &wanted, &part, &transfer).await;
         transfer.abandon();
         let fetched_bytes = fetched?;
         let one = Arc::new(Semaphore::new(1));
-        let (staged, part, written_bytes) = self.unpack(&build, tree, part, &one).await?;
+        let (staged, part, written_bytes) = self.unpack(packed, part, &one).await?;
         sync(self.store.root())?;
         self.store.replace(staged)?;
         drop(part.remove());

@@ -21,6 +21,12 @@ pub struct NameAndVersion {
     pub version: DistributionVersion,
 }
 
+impl std::fmt::Display for NameAndVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
 /// A text names no version of a distribution.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseNameError {

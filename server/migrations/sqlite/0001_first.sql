@@ -1,9 +1,10 @@
--- What the server was told about itself: the last number of its order of publication.
+-- What the server counts: the last number of its order of publication, and the highest number that a
+-- build id was given with or came with.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('seq', 0);
+INSERT INTO counters (name, value) VALUES ('seq', 0), ('build_ids', 0);
 
 -- Tokens are kept by the SHA-256 of their text; the text is nowhere.
 CREATE TABLE tokens (

@@ -353,6 +353,9 @@ pub trait Catalog: Send + Sync + 'static {
         publication: &Publication,
         act: &Act,
     ) -> Result<Result<Recorded, Refusal>, Error>;
+    /// Gives so many build ids `b1`, `b2`, …, of which this is the number of the first: none was given
+    /// before, and each number is above those of all such ids that were published.
+    async fn allocate_build_ids(&self, count: u32, act: &Act) -> Result<u64, Error>;
     /// Moves a tag, if it stands where it must. A move to where it stands already is none.
     async fn move_tag(
         &self,

@@ -7,8 +7,8 @@ use larder_schema::api::Withdrawal;
 use larder_schema::plan::EnvironmentName;
 use larder_schema::record::{Abi, Dependency};
 use larder_schema::{
-    Build, BuildName, DependencyKind, Digest, Need, Platform, ProductName, Requirement, Revision,
-    Role, TreeChecksum, Version,
+    ArchiveName, Build, BuildName, DependencyKind, Digest, Need, Platform, ProductName,
+    Requirement, Revision, Role, TreeChecksum, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -228,6 +228,9 @@ pub trait Stock {
 
     /// The dependencies that the record of a build tells and a plan compares, each once.
     fn recorded(&self, seq: u64) -> Result<Vec<Recorded>, Error>;
+
+    /// The file name of the archive of a build.
+    fn archive_name(&self, seq: u64) -> Result<Option<ArchiveName>, Error>;
 
     /// The build with this number, as one that another was built against.
     fn input(&self, seq: u64) -> Result<Input, Error>;

@@ -3,6 +3,7 @@
 //! It knows neither HTTP nor SQL: front ends translate words and call it, and it calls the
 //! [`Catalog`] and [`Blobs`].
 
+mod build_ids;
 pub mod check;
 pub mod distribute;
 pub mod fetch;

@@ -4,6 +4,7 @@
 //! survives a power cut. All work happens on the blocking pool. Only this engine opens the files.
 
 mod archives;
+mod build_ids;
 mod candidates;
 mod check;
 mod column;
@@ -334,6 +335,11 @@ impl Catalog for Sqlite {
     ) -> Result<Result<Recorded, Refusal>, Error> {
         let (publication, act) = (publication.clone(), act.clone());
         self.write(move |db| record::record(db, &publication, &act)).await
+    }
+
+    async fn allocate_build_ids(&self, count: u32, act: &Act) -> Result<u64, Error> {
+        let act = act.clone();
+        self.change(move |db| build_ids::allocate(db, count, &act)).await
     }
 
     async fn move_tag(

@@ -8,7 +8,9 @@ use larder_schema::{
 use rusqlite::{Connection, params};
 
 use super::column::{self, signed};
-use super::{Stop, archives, dependants, distributions, inputs, journal, lookup, products, tags};
+use super::{
+    Stop, archives, build_ids, dependants, distributions, inputs, journal, lookup, products, tags,
+};
 use crate::catalog::journal::{JournalArchive, JournalDistribution};
 use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal};
 
@@ -39,6 +41,7 @@ pub(super) fn record(
         }
     }
     note_inputs(db, &new_builds)?;
+    build_ids::pass(db, new_builds.iter().map(|build| &build.build))?;
     let mut new_distribution = None;
     if let Some((distribution, digest)) = &publication.distribution {
         let (summary, new) = record_distribution(db, distribution, digest, act)?;

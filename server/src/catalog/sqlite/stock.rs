@@ -1,7 +1,7 @@
 //! What a plan reads.
 
 use larder_schema::record::BuiltAgainst;
-use larder_schema::{BuildName, Digest, Platform, ProductName, Revision};
+use larder_schema::{ArchiveName, BuildName, Digest, Platform, ProductName, Revision};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::column::{self, signed};
@@ -158,6 +158,13 @@ impl Stock for Shelf<'_> {
             })
         };
         inputs::told_by(&build).into_iter().map(recorded).collect()
+    }
+
+    fn archive_name(&self, seq: u64) -> Result<Option<ArchiveName>, Error> {
+        Ok(self
+            .0
+            .prepare_cached("SELECT record ->> '$.archive.name' FROM builds WHERE seq = ?1")?
+            .query_row([signed(seq)], |row| column::parsed_opt(row, 0))?)
     }
 
     fn input(&self, seq: u64) -> Result<Input, Error> {

@@ -1,6 +1,7 @@
-//! Which of some sources must be built.
+//! Which of some sources must be built, and what that build is called.
 
 use actix_web::HttpResponse;
+use larder_schema::api::{BuildIdsAnswer, BuildIdsRequest};
 use larder_schema::{PlanAnswer, PlanRequest};
 
 use crate::access::Caller;
@@ -14,6 +15,14 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<PlanRequest>()
             .gives::<PlanAnswer>(200, "What to do for each source, in build order")
             .to(plan),
+        Route::post("/api/v1/build-ids", "Gives build ids that nobody had")
+            .needs(Needs::Scope("publish"))
+            .takes::<BuildIdsRequest>()
+            .gives::<BuildIdsAnswer>(
+                201,
+                "The ids, each above all before it; they are never given again",
+            )
+            .to(build_ids),
     ]
 }
 
@@ -23,4 +32,12 @@ async fn plan(
     Json(request): Json<PlanRequest>,
 ) -> Result<HttpResponse, ApiError> {
     Ok(body::answer(&registry.plan(&caller, request).await?))
+}
+
+async fn build_ids(
+    registry: Shared,
+    caller: Caller,
+    Json(request): Json<BuildIdsRequest>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(body::answer(&registry.build_ids(&caller, request).await?))
 }

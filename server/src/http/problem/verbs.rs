@@ -1,6 +1,7 @@
 //! From what the registry's verbs refuse to the problem documents that say so.
 
 use larder_schema::ProblemKind;
+use larder_schema::api::MAX_BUILD_IDS;
 use larder_schema::plan::{MOST_SOURCES, PlanFault};
 
 use crate::catalog::Refusal;
@@ -94,6 +95,9 @@ impl From<PublishError> for ApiError {
                     })
                     .collect();
                 Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
+            }
+            PublishError::BuildIds { .. } => {
+                Self::told(ProblemKind::Malformed, &error).with("limit", MAX_BUILD_IDS)
             }
             PublishError::Product { .. } | PublishError::OtherName { .. } => {
                 Self::told(ProblemKind::Malformed, &error)

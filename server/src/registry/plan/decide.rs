@@ -220,8 +220,9 @@ impl<'a> Planning<'a> {
                 let differs = self.differs(&question, &taken)?;
                 let because = words::reused(&question, &taken, &differs);
                 let reuse = Box::new(listed(&source.product, &taken));
+                let archive_name = self.stock.archive_name(taken.seq)?;
                 done.taken = Some(taken);
-                (Action::Reuse { reuse, differs }, because)
+                (Action::Reuse { reuse, archive_name, differs }, because)
             }
             None => {
                 let (reasons, nearest) = self.why(&question, &done, found.withdrawn)?;

@@ -1,0 +1,284 @@
+//! Plans of builds: asks for them, writes them down and reads them, and believes none that contradicts
+//! itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use larder_schema::api::{BuildIdsAnswer, BuildIdsRequest, paths};
+use larder_schema::plan::{Action, PlanFault, Step};
+use larder_schema::{BuildId, PlanAnswer, PlanRequest, ProductName};
+
+use crate::memory::{self, Said, SaidOf};
+use crate::remote::{self, Remote};
+
+/// The most bytes of a plan: some KiB for each of as many sources as a plan has.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// There is no plan, or it is not one for what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server.
+    #[error(transparent)]
+    Remote(#[from] remote::Error),
+    /// The server does not say what it said before.
+    #[error(transparent)]
+    Memory(#[from] memory::Error),
+    /// The answer is no plan.
+    #[error("the server's plan contradicts itself")]
+    Contradiction(#[source] Contradiction),
+    /// The server gave other build ids than it was asked for.
+    #[error("the server gave {got} build ids instead of {asked}")]
+    BuildIds {
+        /// How many came.
+        got: usize,
+        /// How many were asked for.
+        asked: u32,
+    },
+}
+
+/// A file with a plan is no good.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("could not read the plan `{}`", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is none.
+    #[error("`{}` is no plan that larder understands", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It contradicts itself.
+    #[error("the plan `{}` contradicts itself", .path.display())]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: Contradiction,
+    },
+}
+
+/// Something in a plan that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum Contradiction {
+    /// Its sources make no build.
+    #[error(transparent)]
+    Sources(#[from] Box<PlanFault>),
+    /// A step stands before one that it needs.
+    #[error("`{product}` stands before `{needed}`, which it needs")]
+    Order {
+        /// Whose step.
+        product: ProductName,
+        /// What it needs.
+        needed: ProductName,
+    },
+    /// It is for other sources than were asked about.
+    #[error("`{product}` is not in it as it was asked about")]
+    NotAsked {
+        /// The product.
+        product: ProductName,
+    },
+    /// It is for another platform than was asked for.
+    #[error("it is for another platform")]
+    Platform,
+    /// A build of something else, or for something else, is reused.
+    #[error("`{product}` is reused from a build that cannot be: its {field}")]
+    Reuse {
+        /// The product.
+        product: ProductName,
+        /// What of the build is wrong.
+        field: &'static str,
+    },
+}
+
+/// Asks what must be built.
+pub async fn ask(remote: &Remote, request: &PlanRequest) -> Result<PlanAnswer, Error> {
+    let answer: PlanAnswer = remote.post(&paths::plan(), request).await?;
+    check(&answer).and_then(|()| check_asked(request, &answer)).map_err(Error::Contradiction)?;
+    let reused = answer.steps.iter().filter_map(Step::reused);
+    let builds = reused.filter_map(|it| Some(SaidOf { key: it.key(), digest: it.record? }));
+    remote.hear(&Said { builds: builds.collect(), ..Said::default() })?;
+    Ok(answer)
+}
+
+/// Asks for build ids that nobody had.
+pub async fn build_ids(remote: &Remote, count: u32) -> Result<Vec<BuildId>, Error> {
+    let request = BuildIdsRequest { count };
+    let BuildIdsAnswer { ids } = remote.post(&paths::build_ids(), &request).await?;
+    match ids.len() == count as usize {
+        true => Ok(ids),
+        false => Err(Error::BuildIds { got: ids.len(), asked: count }),
+    }
+}
+
+/// Reads a plan that was written down.
+pub fn read(path: &Path) -> Result<PlanAnswer, FileError> {
+    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
+    }
+    let plan: PlanAnswer = serde_json::from_slice(&bytes)
+        .map_err(|source| FileError::Malformed { path: path.to_owned(), source })?;
+    match check(&plan) {
+        Ok(()) => Ok(plan),
+        Err(source) => Err(FileError::Contradiction { path: path.to_owned(), source }),
+    }
+}
+
+/// A plan as it is written down.
+pub fn to_json(plan: &PlanAnswer) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(plan)? + "\n")
+}
+
+/// Whether a plan can be one at all.
+fn check(plan: &PlanAnswer) -> Result<(), Contradiction> {
+    let sources = PlanRequest {
+        sources: plan.steps.iter().map(|step| step.source.clone()).collect(),
+        platform: plan.platform.clone(),
+        policy: None,
+        policies: BTreeMap::new(),
+        built_in: None,
+        host: BTreeMap::new(),
+        build: None,
+    };
+    sources.in_build_order().map_err(Box::new)?;
+    let mut done: HashMap<&ProductName, usize> = HashMap::new();
+    for (place, step) in plan.steps.iter().enumerate() {
+        let needed = step.source.dependencies.iter().map(|needed| &needed.product);
+        if let Some(needed) = needed.into_iter().find(|needed| !done.contains_key(needed)) {
+            let product = step.source.product.clone();
+            return Err(Contradiction::Order { product, needed: needed.clone() });
+        }
+        done.insert(&step.source.product, place);
+        check_reuse(plan, step)?;
+    }
+    Ok(())
+}
+
+fn check_reuse(plan: &PlanAnswer, step: &Step) -> Result<(), Contradiction> {
+    let Action::Reuse { reuse, .. } = &step.action else { return Ok(()) };
+    let wrong = [
+        ("product", reuse.product != step.source.product),
+        ("platform", !reuse.platform.fits(&plan.platform)),
+        ("record", reuse.record.is_none()),
+        ("tree", reuse.archive.is_some() && reuse.tree.is_none()),
+    ];
+    match wrong.into_iter().find(|(_, is_wrong)| *is_wrong) {
+        None => Ok(()),
+        Some((field, _)) => {
+            Err(Contradiction::Reuse { product: step.source.product.clone(), field })
+        }
+    }
+}
+
+/// Whether a plan is for what was asked.
+fn check_asked(request: &PlanRequest, plan: &PlanAnswer) -> Result<(), Contradiction> {
+    if request.platform != plan.platform {
+        return Err(Contradiction::Platform);
+    }
+    let steps: HashMap<&ProductName, &Step> =
+        plan.steps.iter().map(|step| (&step.source.product, step)).collect();
+    for source in &request.sources {
+        let same = steps.get(&source.product).is_some_and(|step| {
+            step.source.revision == source.revision && step.source.version == source.version
+        });
+        if !same {
+            return Err(Contradiction::NotAsked { product: source.product.clone() });
+        }
+    }
+    match plan.steps.get(request.sources.len()) {
+        None => Ok(()),
+        Some(more) => Err(Contradiction::NotAsked { product: more.source.product.clone() }),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// A plan that reuses `log` and builds `afw`, which needs it.
+    pub(crate) fn plan(change: impl FnOnce(&mut Value)) -> PlanAnswer {
+        let (revision, sum) = ("a".repeat(40), "0".repeat(64));
+        let mut plan = json!({
+            "platform": "linux-x86_64", "policy": "exact", "build": "b2", "steps": [
+                {"product": "log", "version": "1.0.0", "revision": revision, "policy": "exact",
+                 "action": "reuse", "because": "it is there", "archive_name": "log-1.0.0-b1-any.tar",
+                 "reuse": {"product": "log", "build": "1.0.0-b1", "platform": "any",
+                           "record": format!("sha256:{sum}"), "archive": format!("sha256:{sum}"),
+                           "tree": format!("tree:{sum}"), "size": 7}},
+                {"product": "afw", "version": "2.0.0", "revision": revision, "policy": "exact",
+                 "dependencies": ["log"], "action": "build", "reasons": [{"kind": "no_build"}],
+                 "because": "there is no binary of this product"},
+            ]
+        });
+        change(&mut plan);
+        serde_json::from_value(plan).unwrap()
+    }
+
+    #[test]
+    fn a_plan_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        let plan = plan(|_| {});
+        fs::write(&path, to_json(&plan).unwrap()).unwrap();
+
+        assert_eq!(read(&path).unwrap(), plan);
+        fs::write(&path, "{").unwrap();
+        assert!(matches!(read(&path), Err(FileError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_plan_that_contradicts_itself_is_refused() {
+        let told = |change: fn(&mut Value)| check(&plan(change)).unwrap_err().to_string();
+
+        assert!(check(&plan(|_| {})).is_ok());
+        let backwards = told(|plan| plan["steps"].as_array_mut().unwrap().reverse());
+        assert_eq!(backwards, "`afw` stands before `log`, which it needs");
+        let lacking = told(|plan| drop(plan["steps"].as_array_mut().unwrap().remove(0)));
+        assert!(lacking.contains("`afw` needs `log`"), "{lacking}");
+        for (field, value) in [("product", json!("afw")), ("platform", json!("macos-aarch64"))] {
+            let other = plan(|plan| plan["steps"][0]["reuse"][field] = value.clone());
+            assert!(check(&other).unwrap_err().to_string().ends_with(field));
+        }
+        for field in ["record", "tree"] {
+            let other = plan(|plan| plan["steps"][0]["reuse"][field] = Value::Null);
+            assert!(check(&other).unwrap_err().to_string().ends_with(field));
+        }
+    }
+
+    #[test]
+    fn a_plan_for_something_else_is_refused() {
+        let answer = plan(|_| {});
+        let request = |sources: &[Value]| -> PlanRequest {
+            serde_json::from_value(json!({"sources": sources, "platform": "linux-x86_64"})).unwrap()
+        };
+        let source = |step: &Step| serde_json::to_value(&step.source).unwrap();
+        let both: Vec<Value> = answer.steps.iter().map(source).collect();
+        assert!(check_asked(&request(&both), &answer).is_ok());
+
+        let mut other = both.clone();
+        other[0]["revision"] = json!("b".repeat(40));
+        let elsewhere = PlanRequest { platform: "any".parse().unwrap(), ..request(&both) };
+        for asked in [request(&other), request(&both[..1]), elsewhere] {
+            assert!(check_asked(&asked, &answer).is_err());
+        }
+        other[0]["product"] = json!("base");
+        assert!(check_asked(&request(&other), &answer).is_err());
+    }
+}
