@@ -320,6 +320,15 @@ pub trait Catalog: Send + Sync + 'static {
         archive: &StoredArchive,
         index: &Index,
     ) -> Result<StoredArchive, Error>;
+    /// Keeps an archive as [`Catalog::record_archive`] does, notes that the token of `upload`, which
+    /// brought it, has sent it, and forgets the upload. Where it stays in another format, nobody has
+    /// sent it in this one.
+    async fn complete_upload(
+        &self,
+        upload: &Upload,
+        archive: &StoredArchive,
+        index: &Index,
+    ) -> Result<StoredArchive, Error>;
     /// The archive with this SHA-256 or BLAKE3.
     async fn archive(&self, checksum: &Checksum) -> Result<Option<StoredArchive>, Error>;
     /// Whether a build that is published names this archive.
