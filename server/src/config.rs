@@ -7,8 +7,10 @@
 mod limits;
 mod load;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use larder_schema::{Policy, ProductName};
 use serde::{Deserialize, Serialize};
 
 pub use limits::Limits;
@@ -29,6 +31,8 @@ pub struct Config {
     pub blobs: String,
     /// What may be published.
     pub publish: Publish,
+    /// When binaries are reused.
+    pub plan: Plan,
     /// Who may read.
     pub access: Access,
     /// How requests are served.
@@ -47,6 +51,16 @@ pub struct Publish {
     pub twins: Twins,
     /// Whether the first publish of a product makes it.
     pub new_products: NewProducts,
+}
+
+/// When binaries are reused, where a request for a plan says nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plan {
+    /// For all products.
+    pub policy: Policy,
+    /// For single ones.
+    pub policies: BTreeMap<ProductName, Policy>,
 }
 
 /// Products whose names read alike.
@@ -133,6 +147,7 @@ impl Default for Config {
             database: "sqlite".to_owned(),
             blobs: "files".to_owned(),
             publish: Publish::default(),
+            plan: Plan::default(),
             access: Access::default(),
             http: Http::default(),
             log: Log::default(),

@@ -19,6 +19,7 @@ mod large;
 mod lists;
 mod living;
 mod metadata;
+mod plans;
 mod products;
 mod promotions;
 mod publish;

@@ -73,8 +73,11 @@ fn document(path: &str, subject: &Subject) -> Value {
         "/api/v1/resolve" => {
             json!({"requirements": [{"product": "afw"}], "platform": "linux-x86_64"})
         }
+        "/api/v1/plan" => json!({
+            "sources": [{"product": "afw", "revision": "a".repeat(40)}], "platform": "any"
+        }),
         "/api/v1/products/{product}" => json!({"name": "afw"}),
-        "/api/v1/check" => json!({}),
+        "/api/v1/check" | "/api/v1/build-ids" => json!({}),
         other => panic!("`{other}` takes a document that this test does not know"),
     }
 }

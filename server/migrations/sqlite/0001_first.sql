@@ -1,9 +1,10 @@
--- What the server was told about itself: the last number of its order of publication.
+-- What the server counts: the last number of its order of publication, and the highest number that a
+-- build id was given with or came with.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('seq', 0);
+INSERT INTO counters (name, value) VALUES ('seq', 0), ('build_ids', 0);
 
 -- Tokens are kept by the SHA-256 of their text; the text is nowhere.
 CREATE TABLE tokens (
@@ -108,7 +109,20 @@ CREATE TABLE product_files (
     PRIMARY KEY (name, product)
 ) STRICT, WITHOUT ROWID;
 
--- record: the build record with all that the server adds but `published`.
+-- The sources that there are builds of.
+CREATE TABLE sources (
+    id       INTEGER PRIMARY KEY,
+    product  INTEGER NOT NULL REFERENCES products (id),
+    revision TEXT NOT NULL,
+    UNIQUE (product, revision)
+) STRICT;
+CREATE INDEX sources_revision ON sources (revision);
+
+-- same_as: the first build of the product that unpacks to the same, where that is another one.
+-- abi: 1 where it serves only who was built against this very build.
+-- facts: what of the record decides whether a build may be taken, where it says anything of that.
+-- record: the build record with all that the server adds but `published`; it is last, as what lies
+-- behind a long text is slow to come by.
 CREATE TABLE builds (
     seq              INTEGER PRIMARY KEY,
     product          INTEGER NOT NULL REFERENCES products (id),
@@ -118,20 +132,64 @@ CREATE TABLE builds (
     build            TEXT NOT NULL,
     platform         TEXT NOT NULL,
     archive          INTEGER REFERENCES archives (id),
-    revision         TEXT,
-    upstream_version TEXT,
+    source           INTEGER REFERENCES sources (id),
+    same_as          INTEGER,
     test             INTEGER NOT NULL,
-    record           TEXT NOT NULL,
+    abi              INTEGER NOT NULL,
+    upstream_version TEXT,
+    facts            TEXT,
     digest           BLOB NOT NULL,
     at               TEXT NOT NULL,
     by               TEXT NOT NULL,
+    record           TEXT NOT NULL,
     UNIQUE (product, major, minor, patch, build, platform)
 ) STRICT;
 CREATE INDEX builds_archive ON builds (archive, seq);
 CREATE INDEX builds_digest ON builds (digest);
-CREATE INDEX builds_revision ON builds (revision) WHERE revision IS NOT NULL;
+CREATE INDEX builds_source ON builds (source) WHERE source IS NOT NULL;
 CREATE INDEX builds_upstream_version ON builds (upstream_version)
     WHERE upstream_version IS NOT NULL;
+
+-- The first build of each product that unpacks to a tree.
+CREATE TABLE trees (
+    product INTEGER NOT NULL REFERENCES products (id),
+    tree    BLOB NOT NULL,
+    build   INTEGER NOT NULL REFERENCES builds (seq),
+    PRIMARY KEY (product, tree)
+) STRICT, WITHOUT ROWID;
+
+-- What builds that a plan may reuse were built against, where that is known of all their direct
+-- dependencies. Test builds are not here, nor are those with changes that no revision tells.
+-- exact: the numbers of those builds. content: those of the first ones that unpack to the same, where
+-- they are others. likeness: the first of the row in `likenesses`.
+CREATE TABLE inputs (
+    build    INTEGER PRIMARY KEY REFERENCES builds (seq),
+    source   INTEGER NOT NULL REFERENCES sources (id),
+    exact    BLOB NOT NULL,
+    content  BLOB,
+    likeness INTEGER NOT NULL
+) STRICT;
+CREATE INDEX inputs_exact ON inputs (source, exact);
+CREATE INDEX inputs_content ON inputs (source, content) WHERE content IS NOT NULL;
+CREATE INDEX inputs_likeness ON inputs (likeness);
+
+-- Against which sources and major versions builds of a source were built, each such set once.
+-- first, newest: the first build that was noted with it, and the last published one.
+CREATE TABLE likenesses (
+    source       INTEGER NOT NULL REFERENCES sources (id),
+    dependencies BLOB NOT NULL,
+    first        INTEGER NOT NULL,
+    newest       INTEGER NOT NULL,
+    PRIMARY KEY (source, dependencies)
+) STRICT, WITHOUT ROWID;
+
+-- Builds that were built against one that was not there when they were published.
+CREATE TABLE waiting (
+    product TEXT NOT NULL,
+    build   TEXT NOT NULL,
+    waits   INTEGER NOT NULL REFERENCES builds (seq),
+    PRIMARY KEY (product, build, waits)
+) STRICT, WITHOUT ROWID;
 
 -- Run dependencies, from the other side: which builds need a product, which may not be there yet.
 CREATE TABLE dependants (

@@ -54,6 +54,12 @@ pub enum Change {
         /// Its document.
         document: ProductDocument,
     },
+    /// Build ids were given.
+    #[serde(rename = "build-ids")]
+    BuildIds {
+        /// The number of the last that was.
+        last: u64,
+    },
     /// Something was said about a digest.
     Statement {
         /// What.

@@ -10,6 +10,7 @@ mod conformance;
 pub mod journal;
 mod refusal;
 pub mod sqlite;
+pub mod stock;
 
 use std::ops::Range;
 
@@ -30,6 +31,7 @@ pub use candidates::{Candidate, CandidateWork, Candidates};
 pub use journal::{Change, JournalEntry, JournalRow};
 pub use refusal::Refusal;
 pub use sqlite::Sqlite;
+pub use stock::{Stock, StockWork};
 
 /// Why the catalog did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -360,6 +362,9 @@ pub trait Catalog: Send + Sync + 'static {
         publication: &Publication,
         act: &Act,
     ) -> Result<Result<Recorded, Refusal>, Error>;
+    /// Gives so many build ids `b1`, `b2`, …, of which this is the number of the first: none was given
+    /// before, and each number is above those of all such ids that were published.
+    async fn allocate_build_ids(&self, count: u32, act: &Act) -> Result<u64, Error>;
     /// Moves a tag, if it stands where it must. A move to where it stands already is none.
     async fn move_tag(
         &self,
@@ -431,6 +436,9 @@ pub trait Catalog: Send + Sync + 'static {
     async fn builds_by_key(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
     /// Lets `work` read candidates from one state of the catalog, on a thread that may block.
     async fn with_candidates(&self, work: CandidateWork) -> Result<(), Error>;
+    /// The same for builds as a plan reads them: also those that were published before what they were
+    /// built against.
+    async fn with_stock(&self, work: StockWork) -> Result<(), Error>;
 
     /// Distributions whose name has `query` in it and is `name`, the last published first.
     async fn distributions(

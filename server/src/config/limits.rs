@@ -79,10 +79,15 @@ pub struct Limits {
     pub resolve_steps: u64,
     /// How long one resolution may take where its steps are slow; at most `query_seconds` count.
     pub resolve_seconds: u64,
-    /// Resolutions at once; each takes a processor, and one of the few connections that read.
+    /// Resolutions and plans at once; each takes a processor, and one of the few connections that read.
     pub resolve_at_once: usize,
-    /// Resolutions that wait for those; more are refused at once.
+    /// Resolutions and plans that wait for those; more are refused at once.
     pub resolve_waiting: usize,
+
+    /// Builds that one plan looks at.
+    pub plan_candidates: usize,
+    /// How long one plan may take; at most `query_seconds` count.
+    pub plan_seconds: u64,
 
     /// Connections at once, over all workers.
     pub connections: usize,
@@ -135,6 +140,8 @@ impl Default for Limits {
             resolve_seconds: 10,
             resolve_at_once: 2,
             resolve_waiting: 64,
+            plan_candidates: 500_000,
+            plan_seconds: 10,
             connections: 4_096,
             header_seconds: 10,
             body_bytes_per_second: 1_024,
@@ -204,6 +211,8 @@ impl Limits {
             ("resolve_steps", self.resolve_steps),
             ("resolve_seconds", self.resolve_seconds),
             ("resolve_at_once", self.resolve_at_once as u64),
+            ("plan_candidates", self.plan_candidates as u64),
+            ("plan_seconds", self.plan_seconds),
             ("connections", self.connections as u64),
             ("header_seconds", self.header_seconds),
             ("body_grace_seconds", self.body_grace_seconds),

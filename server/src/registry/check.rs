@@ -271,7 +271,7 @@ impl Registry {
             Change::Product { document } => {
                 told.declared.insert(document.name.clone(), document.clone());
             }
-            Change::Tag { .. } | Change::Statement { .. } => {}
+            Change::Tag { .. } | Change::BuildIds { .. } | Change::Statement { .. } => {}
         }
         self.stored_fault(row).await
     }

@@ -3,23 +3,27 @@
 //! It knows neither HTTP nor SQL: front ends translate words and call it, and it calls the
 //! [`Catalog`] and [`Blobs`].
 
+mod build_ids;
 pub mod check;
 pub mod distribute;
 pub mod fetch;
 pub mod identify;
 pub mod journal;
 pub mod lookup;
+pub mod plan;
 pub mod products;
 pub mod promote;
 pub mod publish;
 pub mod resolve;
 pub mod statements;
 pub mod tokens;
+mod turns;
 pub mod upload;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use self::turns::Turns;
 use crate::access::{self, Caller};
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
@@ -59,10 +63,8 @@ struct Inner {
     metrics: Metrics,
     uploads: upload::Uploads,
     control: String,
-    /// How many questions may be resolved at once.
-    resolving: Arc<tokio::sync::Semaphore>,
-    /// The same with those that wait for it.
-    resolutions: Arc<tokio::sync::Semaphore>,
+    /// Of resolutions and plans.
+    turns: Turns,
     /// Held while journal entries go to the blob store, so that one flush serves all who wait.
     journal: tokio::sync::Mutex<()>,
     /// Dropped with the last holder, and last: the catalog is closed by then.
@@ -86,10 +88,7 @@ impl Registry {
     pub fn new(parts: Parts) -> Self {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
-        let resolving = tokio::sync::Semaphore::new(config.limits.resolve_at_once);
-        let resolving = Arc::new(resolving);
-        let with_waiting = config.limits.resolve_at_once + config.limits.resolve_waiting;
-        let resolutions = Arc::new(tokio::sync::Semaphore::new(with_waiting));
+        let turns = Turns::new(config.limits.resolve_at_once, config.limits.resolve_waiting);
         let journal = tokio::sync::Mutex::new(());
         let closing = tokio::sync::watch::Sender::new(());
         let inner = Inner {
@@ -100,8 +99,7 @@ impl Registry {
             metrics,
             uploads,
             control,
-            resolving,
-            resolutions,
+            turns,
             journal,
             closing,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use larder_schema::api::{PublishAnswer, PublishRequest, TagMove};
+use larder_schema::api::{MAX_BUILD_IDS, PublishAnswer, PublishRequest, TagMove};
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::canonical::CanonicalError;
 use larder_schema::closure::{Closure, MOST_UNMET, Unmet};
@@ -107,6 +107,12 @@ pub enum PublishError {
     /// A statement names something to take instead that cannot be.
     #[error(transparent)]
     Replacement(#[from] ReplacementFault),
+    /// So many build ids are not given at once.
+    #[error("{count} build ids were asked for; ask for 1 to {MAX_BUILD_IDS}")]
+    BuildIds {
+        /// How many were asked for.
+        count: u32,
+    },
     /// The catalog refused.
     #[error(transparent)]
     Refused(Box<Refusal>),

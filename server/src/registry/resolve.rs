@@ -15,8 +15,6 @@ mod visible;
 mod words;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use larder_schema::closure::Closure;
@@ -30,6 +28,7 @@ use self::terms::Terms;
 use self::visible::Visible;
 use super::Registry;
 use super::distribute::DistributionError;
+use super::turns::{Asker, Full};
 use crate::access::{Caller, Denied};
 use crate::catalog::{self, Candidates, StoredBuild};
 
@@ -146,15 +145,6 @@ impl From<Stop> for ResolveError {
     }
 }
 
-/// Set when it is dropped: whoever waited is gone.
-struct Waiting(Arc<AtomicBool>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Registry {
     /// Which builds meet these requirements, with all that they need to run.
     ///
@@ -171,19 +161,15 @@ impl Registry {
         let records = request.records;
         // A resolution may take a processor for long: few do at once, and reads go on beside them.
         let waiting = Limit::Waiting(limits.resolve_waiting);
-        let place = Arc::clone(&self.inner.resolutions).try_acquire_owned();
-        let place = place.map_err(|_| ResolveError::Limit(waiting))?;
-        let turn = Arc::clone(&self.inner.resolving).acquire_owned().await;
-        let turn = turn.map_err(|_| ResolveError::Gone)?;
+        let turn = self.inner.turns.take().await.map_err(|Full| ResolveError::Limit(waiting))?;
         let deadline = Instant::now() + Duration::from_secs(limits.resolve_seconds);
         let terms = tokio::time::timeout_at(deadline.into(), self.terms(caller, request));
         let terms = terms.await.map_err(|_| ResolveError::Limit(Limit::Time))??;
-        let waiting = Waiting(Arc::default());
-        let (gone, caller) = (Arc::clone(&waiting.0), caller.clone());
+        let asker = Asker::default();
+        let (gone, caller) = (asker.gone(), caller.clone());
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let work = move |source: &dyn Candidates| {
-            // Held by the work and not by who waits for it: that one may be gone before it ends.
-            let (_place, _turn) = (place, turn);
+            let _turn = turn;
             let budget = Budget {
                 steps: limits.resolve_steps,
                 candidates: limits.resolve_candidates,

@@ -7,6 +7,9 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
 
+use super::{inputs, numbers};
+use crate::catalog::stock::Alike;
+
 fn unreadable(
     index: usize,
     error: impl std::error::Error + Send + Sync + 'static,
@@ -71,6 +74,18 @@ pub(super) fn tree(row: &Row<'_>, index: usize) -> rusqlite::Result<TreeChecksum
 
 pub(super) fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
     Ok(Digest(sha256(row, index)?))
+}
+
+/// Numbers in ascending order, where there are any known.
+pub(super) fn ascending_opt(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Vec<u64>>> {
+    let bytes = row.get_ref(index)?.as_blob_or_null()?;
+    bytes.map(numbers::to_ascending).transpose().map_err(|error| unreadable(index, error))
+}
+
+/// What the dependencies of builds have in common, read into `alike`.
+pub(super) fn alike(row: &Row<'_>, index: usize, alike: &mut Vec<Alike>) -> rusqlite::Result<()> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    inputs::from_bytes(bytes, alike).map_err(|error| unreadable(index, error))
 }
 
 /// A number as SQLite keeps it; what larder counts is below 2^53.

@@ -7,7 +7,7 @@ use larder_schema::record::Published;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
-use super::{Stop, products, record, statements, tags};
+use super::{Stop, build_ids, products, record, statements, tags};
 use crate::catalog::{Act, Change, Error, JournalEntry, JournalRow};
 
 fn row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
@@ -77,11 +77,13 @@ pub(super) fn replay(
         Change::Publish { builds, distribution, tags: moved, .. } => {
             for build in builds {
                 let product = products::id_of(db, &build.product, true)?;
-                let seq = build.published.as_ref().map_or(0, |published| published.seq);
+                let seq = record::seq_of(build);
                 let digest = build.digest().map_err(Error::from)?;
                 record::insert_build_row(db, product, build, &digest, &published(seq))?;
                 raise_counter(db, seq)?;
             }
+            record::note_inputs(db, builds)?;
+            build_ids::pass(db, builds.iter().map(|build| &build.build))?;
             if let Some(told) = distribution {
                 let digest = told.document.digest().map_err(Error::from)?;
                 record::insert_distribution(db, &told.document, &digest, &published(told.seq))?;
@@ -92,6 +94,7 @@ pub(super) fn replay(
             }
         }
         Change::Tag { state } => tags::insert(db, state)?,
+        Change::BuildIds { last } => build_ids::raise(db, *last)?,
         Change::Product { document } => products::put(db, document, true)?,
         Change::Statement { said } => {
             statements::insert(db, said, &act)?;

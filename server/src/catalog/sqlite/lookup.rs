@@ -16,7 +16,8 @@ fn select(is_true: &str) -> String {
     format!("SELECT record, digest, at, by, seq, {withdrawal} FROM builds WHERE {is_true}")
 }
 
-const KEY: &str = "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 \
+/// The builds with a name: product, version and build id are the first parameters.
+pub(super) const KEY: &str = "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 \
      AND minor = ?3 AND patch = ?4 AND build = ?5";
 
 fn one_key() -> String {
@@ -36,6 +37,12 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
 
 pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBuild>, Error> {
     Ok(one(db, &select(&one_key()), key, stored).optional()?)
+}
+
+/// The record of a build that is there.
+pub(super) fn record(db: &Connection, seq: u64) -> Result<Build, Error> {
+    let mut statement = db.prepare_cached("SELECT record FROM builds WHERE seq = ?1")?;
+    Ok(statement.query_row([signed(seq)], |row| column::json(row, 0))?)
 }
 
 /// The number of a build that is there.
@@ -107,8 +114,10 @@ pub(super) fn builds(
     }
     if let Some(revision) = &filter.revision {
         // A part of it is a range of the index: no hex digit comes after `g`.
-        add("revision >= ?", revision.clone().into());
-        add("revision < ?", format!("{revision}g").into());
+        add(
+            "source IN (SELECT id FROM sources WHERE revision BETWEEN ? AND ? || 'g')",
+            revision.clone().into(),
+        );
     }
     if let Some(upstream) = &filter.upstream_version {
         add("upstream_version = ?", upstream.clone().into());

@@ -4,18 +4,22 @@
 //! survives a power cut. All work happens on the blocking pool. Only this engine opens the files.
 
 mod archives;
+mod build_ids;
 mod candidates;
 mod check;
 mod column;
 mod dependants;
 mod distributions;
 mod holders;
+mod inputs;
 mod journal;
 mod lookup;
 mod migrate;
+mod numbers;
 mod products;
 mod record;
 mod statements;
+mod stock;
 mod tags;
 mod tokens;
 mod uploads;
@@ -43,8 +47,8 @@ use writer::Writer;
 
 use super::{
     Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
-    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StoredArchive,
-    StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
+    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StockWork,
+    StoredArchive, StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
 };
 
 /// How many connections read at once.
@@ -341,6 +345,11 @@ impl Catalog for Sqlite {
         self.write(move |db| record::record(db, &publication, &act)).await
     }
 
+    async fn allocate_build_ids(&self, count: u32, act: &Act) -> Result<u64, Error> {
+        let act = act.clone();
+        self.change(move |db| build_ids::allocate(db, count, &act)).await
+    }
+
     async fn move_tag(
         &self,
         change: &TagChange,
@@ -446,6 +455,14 @@ impl Catalog for Sqlite {
     async fn with_candidates(&self, work: CandidateWork) -> Result<(), Error> {
         self.read(move |db| {
             work(&candidates::Snapshot(db));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn with_stock(&self, work: StockWork) -> Result<(), Error> {
+        self.read(move |db| {
+            work(&stock::Shelf(db));
             Ok(())
         })
         .await

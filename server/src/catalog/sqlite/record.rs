@@ -1,14 +1,16 @@
 //! Publications: builds, a distribution and tags, all or none.
 
 use larder_schema::api::{DistributionName, DistributionSummary};
-use larder_schema::record::Published;
+use larder_schema::record::{Abi, Published};
 use larder_schema::{
     Build, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
 };
 use rusqlite::{Connection, params};
 
 use super::column::{self, signed};
-use super::{Stop, archives, dependants, distributions, journal, lookup, products, tags};
+use super::{
+    Stop, archives, build_ids, dependants, distributions, inputs, journal, lookup, products, tags,
+};
 use crate::catalog::journal::{JournalArchive, JournalDistribution};
 use crate::catalog::{Act, Change, Error, Publication, Recorded, Refusal};
 
@@ -38,6 +40,8 @@ pub(super) fn record(
             new_builds.push(build);
         }
     }
+    note_inputs(db, &new_builds)?;
+    build_ids::pass(db, new_builds.iter().map(|build| &build.build))?;
     let mut new_distribution = None;
     if let Some((distribution, digest)) = &publication.distribution {
         let (summary, new) = record_distribution(db, distribution, digest, act)?;
@@ -122,11 +126,18 @@ pub(super) fn insert_build_row(
     let record = Build { published: None, ..build.clone() };
     let record = larder_schema::canonical::to_kept(&record)?;
     let revision = build.source.as_ref().and_then(|source| source.revision.as_ref());
+    let source = revision.map(|revision| inputs::source_id(db, product, revision)).transpose()?;
+    // What serves only who was built against it is the same as nothing else.
+    let tree = build.tree.filter(|_| build.abi != Abi::Exact);
+    let same_as = match &tree {
+        Some(tree) => inputs::first_with(db, product, tree)?,
+        None => None,
+    };
     db.prepare_cached(
-        "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, \
-         revision, upstream_version, test, record, digest, at, by) \
+        "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, source, \
+         same_as, test, abi, upstream_version, facts, digest, at, by, record) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM archives WHERE sha256 = ?8), \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?
     .execute(params![
         signed(published.seq),
@@ -137,16 +148,33 @@ pub(super) fn insert_build_row(
         build.build.as_str(),
         build.platform.to_string(),
         build.archive.as_ref().map(|archive| archive.sha256.0),
-        revision.map(|revision| revision.as_str()),
-        build.upstream_version.as_ref().map(Text::as_str),
+        source,
+        same_as,
         build.test,
-        record,
+        build.abi == Abi::Exact,
+        build.upstream_version.as_ref().map(Text::as_str),
+        inputs::facts_of(build)?,
         digest.0.0,
         published.at.as_str(),
         published.by.as_str(),
+        record,
     ])?;
+    if let Some(tree) = tree.filter(|_| same_as.is_none()) {
+        db.prepare_cached("INSERT INTO trees (product, tree, build) VALUES (?1, ?2, ?3)")?
+            .execute(params![product, tree.0, signed(published.seq)])?;
+    }
     products::count_build(db, product, build, published.seq)?;
     dependants::insert(db, build, signed(published.seq))
+}
+
+/// Notes what builds were built against that all are there; also for the replay.
+pub(super) fn note_inputs(db: &Connection, new: &[Build]) -> Result<(), Error> {
+    inputs::note_all(db, new.iter().map(|build| (seq_of(build), build)))
+}
+
+/// The number that a build got when it was published.
+pub(super) fn seq_of(build: &Build) -> u64 {
+    build.published.as_ref().map_or(0, |published| published.seq)
 }
 
 fn record_distribution(

@@ -2,6 +2,7 @@
 
 mod builds;
 mod distributions;
+mod plan;
 mod products;
 mod resolve;
 mod statements;
@@ -17,6 +18,7 @@ pub(super) fn routes() -> Vec<Route> {
         builds::routes(),
         products::routes(),
         distributions::routes(),
+        plan::routes(),
         resolve::routes(),
         tags::routes(),
         statements::routes(),

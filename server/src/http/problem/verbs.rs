@@ -1,12 +1,15 @@
 //! From what the registry's verbs refuse to the problem documents that say so.
 
 use larder_schema::ProblemKind;
+use larder_schema::api::MAX_BUILD_IDS;
+use larder_schema::plan::{MOST_SOURCES, PlanFault};
 
 use crate::catalog::Refusal;
 use crate::http::ApiError;
 use crate::registry::check::CheckError;
 use crate::registry::distribute::DistributionError;
 use crate::registry::lookup::LookupError;
+use crate::registry::plan::PlanError;
 use crate::registry::promote::PromotionFault;
 use crate::registry::publish::PublishError;
 use crate::registry::resolve::ResolveError;
@@ -93,6 +96,9 @@ impl From<PublishError> for ApiError {
                     .collect();
                 Self::told(ProblemKind::Unmet, &error).with("unmet", chains)
             }
+            PublishError::BuildIds { .. } => {
+                Self::told(ProblemKind::Malformed, &error).with("limit", MAX_BUILD_IDS)
+            }
             PublishError::Product { .. } | PublishError::OtherName { .. } => {
                 Self::told(ProblemKind::Malformed, &error)
             }
@@ -142,6 +148,45 @@ impl From<ResolveError> for ApiError {
                 Self::told(ProblemKind::Unavailable, &error).with("limit", limit.name())
             }
             ResolveError::Gone => Self::told(ProblemKind::Unavailable, &error),
+        }
+    }
+}
+
+impl From<PlanError> for ApiError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Denied(denied) => denied.into(),
+            PlanError::Catalog(error) => error.into(),
+            PlanError::Fault(fault) => (*fault).into(),
+            PlanError::Limit(limit) => {
+                Self::told(ProblemKind::Unavailable, &error).with("limit", limit.name())
+            }
+            PlanError::Gone => Self::told(ProblemKind::Unavailable, &error),
+        }
+    }
+}
+
+impl From<PlanFault> for ApiError {
+    fn from(fault: PlanFault) -> Self {
+        let told = Self::told(ProblemKind::Malformed, &fault);
+        let told = match fault.at() {
+            Some(at) => told.with("at", at),
+            None => told,
+        };
+        match &fault {
+            PlanFault::Empty => told,
+            PlanFault::TooMany { .. } => told.with("limit", MOST_SOURCES),
+            PlanFault::Twice { product, at } => {
+                told.with("product", product).with("first_at", at[0])
+            }
+            PlanFault::TwoRevisions { product, revisions, at } => {
+                told.with("product", product).with("first_at", at[0]).with("revisions", revisions)
+            }
+            PlanFault::Missing { product, dependency, .. } => {
+                told.with("product", product).with("dependency", dependency)
+            }
+            PlanFault::Cycle { products, .. } => told.with("cycle", products),
+            PlanFault::PolicyOfNone { product } => told.with("product", product),
         }
     }
 }

@@ -1,0 +1,1 @@
+//! Plans on SQLite against the definition, word for word.
