@@ -138,6 +138,21 @@ impl Blobs {
         }
     }
 
+    /// The same of many, in their order and in one go.
+    pub async fn sizes(&self, keys: Vec<String>) -> Result<Vec<Option<u64>>, Error> {
+        let paths: Vec<PathBuf> =
+            keys.iter().map(|key| self.path_of(key)).collect::<Result<_, _>>()?;
+        blocking(move || {
+            let sizes = paths.iter().map(|path| match std::fs::metadata(path) {
+                Ok(found) => Ok(Some(found.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error.into()),
+            });
+            sizes.collect()
+        })
+        .await
+    }
+
     /// The bytes of `range`, in order, a little at a time.
     pub async fn read(
         &self,

@@ -339,6 +339,13 @@ pub trait Catalog: Send + Sync + 'static {
     async fn note_sender(&self, token: &Sha256, archive: &Sha256) -> Result<(), Error>;
     /// Whether the holder of a token has sent this archive.
     async fn is_sender(&self, token: &Sha256, archive: &Sha256) -> Result<bool, Error>;
+    /// Archives with these SHA-256, in their order; each with whether the holder of the token has sent
+    /// it.
+    async fn archives_sent_by(
+        &self,
+        token: Option<&Sha256>,
+        archives: &[Sha256],
+    ) -> Result<Vec<Option<(StoredArchive, bool)>>, Error>;
     /// Entries of an archive by path, beginning after `after`.
     async fn contents(
         &self,

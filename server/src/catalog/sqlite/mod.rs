@@ -317,6 +317,28 @@ impl Catalog for Sqlite {
         self.read(move |db| archives::is_sender(db, &token, &archive)).await
     }
 
+    async fn archives_sent_by(
+        &self,
+        token: Option<&Sha256>,
+        archives: &[Sha256],
+    ) -> Result<Vec<Option<(StoredArchive, bool)>>, Error> {
+        let (token, archives) = (token.copied(), archives.to_vec());
+        self.read(move |db| {
+            let looked_up = archives.iter().map(|sha256| {
+                let Some(stored) = archives::by_checksum(db, &Checksum::Sha256(*sha256))? else {
+                    return Ok(None);
+                };
+                let is_sender = match &token {
+                    Some(token) => archives::is_sender(db, token, sha256)?,
+                    None => false,
+                };
+                Ok(Some((stored, is_sender)))
+            });
+            looked_up.collect()
+        })
+        .await
+    }
+
     async fn contents(
         &self,
         archive: &Sha256,

@@ -234,7 +234,11 @@ fn do_all(
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
+
+    type Work<T> = Box<dyn FnOnce(&Connection) -> Result<T, Stop> + Send>;
 
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().unwrap();
@@ -260,12 +264,12 @@ mod tests {
     /// Lets jobs wait until all of them are there, so that they share one transaction.
     async fn at_once<T: Send + 'static>(
         writer: &Writer,
-        jobs: Vec<Box<dyn FnOnce(&Connection) -> Result<T, Stop> + Send>>,
+        jobs: Vec<Work<T>>,
     ) -> Vec<Result<Result<T, Refusal>, Error>> {
         let connection = writer.inner.connection.lock().unwrap();
         let mut answers: Vec<_> = jobs.into_iter().map(|job| Box::pin(writer.write(job))).collect();
         for answer in &mut answers {
-            assert!(futures_util::poll!(answer).is_pending());
+            assert!(answer.as_mut().now_or_never().is_none());
         }
         drop(connection);
         futures_util::future::join_all(answers).await
@@ -332,9 +336,8 @@ mod tests {
     async fn more_than_fit_into_one_transaction_are_all_served() {
         let writer = writer();
         let many = 3 * MOST_TOGETHER as i64 + 1;
-        let jobs = (0..many).map(|number| -> Box<dyn FnOnce(&Connection) -> _ + Send> {
-            Box::new(move |db: &Connection| insert(db, number))
-        });
+        let jobs = (0..many)
+            .map(|number| -> Work<i64> { Box::new(move |db: &Connection| insert(db, number)) });
 
         let answers = at_once(&writer, jobs.collect()).await;
 
