@@ -1,0 +1,92 @@
+//! A binary as it is published: a small real archive of its own, and its record.
+
+use anyhow::Result;
+use larder_schema::record::{
+    Abi, Archive, BuiltAgainst, Dependency, DependencyKind, Extra, Role, Source,
+};
+use larder_schema::{Build, Digest, Platform, Requirement, Sha256};
+
+use crate::history::History;
+
+/// An archive, ready to be sent.
+pub(crate) struct Parcel {
+    pub(crate) filename: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) sha256: Sha256,
+}
+
+impl Parcel {
+    /// The archive of a binary: two files that no other binary has.
+    pub(crate) fn pack(history: &History, binary: usize, platform: &Platform) -> Result<Self> {
+        let (product, name) = (history.product(binary), &history.binaries[binary].name);
+        let mut tar = tar::Builder::new(Vec::with_capacity(4096));
+        let library = format!("the library of {product} {name}, binary {binary}\n");
+        append(&mut tar, &format!("lib/lib{product}.so"), 0o755, library.as_bytes())?;
+        let table = format!("setupRequired({product} {name})\nenvPrepend(PATH, bin)\n");
+        append(&mut tar, &format!("ups/{product}.table"), 0o644, table.as_bytes())?;
+        let bytes = tar.into_inner()?;
+        let sha256 = Sha256::of(&bytes);
+        Ok(Self { filename: format!("{product}-{name}-{platform}.tar"), bytes, sha256 })
+    }
+}
+
+fn append(tar: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(path)?;
+    header.set_mode(mode);
+    header.set_size(bytes.len() as u64);
+    header.set_cksum();
+    Ok(tar.append(&header, bytes)?)
+}
+
+/// The record of a binary, whose own archive and those of its dependencies are known.
+pub(crate) fn record(
+    history: &History,
+    binary: usize,
+    platform: &Platform,
+    parcel: &Parcel,
+    archives: &[Option<Sha256>],
+) -> Result<Build> {
+    let known = &history.binaries[binary];
+    let line = &history.lines[known.line];
+    let dependencies = known.dependencies.iter().map(|against| {
+        let archive = archives[*against].map(Digest);
+        let build = history.binaries[*against].name.clone();
+        Dependency {
+            product: history.product(*against).clone(),
+            requirement: Requirement::any(),
+            kind: DependencyKind::Run,
+            built_against: Some(BuiltAgainst { build, archive, extra: Extra::new() }),
+            extra: Extra::new(),
+        }
+    });
+    Ok(Build {
+        product: line.product.clone(),
+        version: known.name.version,
+        build: known.name.build.clone(),
+        platform: platform.clone(),
+        archive: Some(Archive {
+            sha256: parcel.sha256,
+            name: parcel.filename.parse()?,
+            size: None,
+            blake3: None,
+            extra: Extra::new(),
+        }),
+        role: Role::Runtime,
+        license: "GPL-3.0-or-later".parse()?,
+        summary: None,
+        upstream_version: Some(line.upstream_version.clone()),
+        source: Some(Source { revision: Some(line.revision.clone()), ..Source::default() }),
+        dependencies: dependencies.collect(),
+        built_in: None,
+        needs: std::collections::BTreeMap::new(),
+        abi: Abi::Semver,
+        variables: std::collections::BTreeMap::new(),
+        scripts: std::collections::BTreeMap::new(),
+        test: false,
+        built_by: None,
+        tree: None,
+        published: None,
+        extra: Extra::new(),
+    })
+}
