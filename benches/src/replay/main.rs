@@ -6,18 +6,10 @@
 //!
 //! No figure here is a test; the counts are.
 
-mod api;
-mod count;
-#[cfg(test)]
-mod example;
-mod folder;
-mod history;
-mod parcel;
+mod asked;
 mod peer;
 mod replay;
 mod report;
-mod server;
-mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,14 +17,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use larder_benches::api::Api;
+use larder_benches::history::{History, Run};
+use larder_benches::server::Server;
 use larder_schema::{BuildId, Policy};
 
-use api::Api;
-use history::{History, Run};
 use peer::Peer;
 use replay::Replay;
 use report::Filled;
-use server::Server;
 
 /// Of how many batches one goes through the peer too.
 const PEER_EVERY: usize = 20;
@@ -75,6 +67,9 @@ struct Arguments {
     /// Fill the server, and ask for no plan
     #[arg(long, conflicts_with = "policies")]
     no_plan: bool,
+    /// At the end, measure plans and closures of the last build
+    #[arg(long)]
+    figures: bool,
     /// Archives that are sent at once
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     at_once: usize,
@@ -130,6 +125,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     }
 
     let report = report::Report::of(&history, &replay, &filled, &server)?;
+    if let (true, Some(last)) = (arguments.figures, runs.last()) {
+        let api = Api::new(server.origin(), server.token()?)?;
+        let figures = asked::ask(&history, last, &api, server.origin(), sandbox.path()).await?;
+        say(&figures.to_string());
+    }
     if arguments.json {
         say(&report.to_string());
         print(&serde_json::to_string(&replay.counted)?);

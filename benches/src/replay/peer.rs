@@ -12,7 +12,7 @@ use anyhow::Result;
 use larder_schema::Build;
 use rusqlite::{Connection, params};
 
-use crate::parcel::Parcel;
+use larder_benches::parcel::Parcel;
 
 /// Keeps what it is given.
 pub(crate) struct Peer {

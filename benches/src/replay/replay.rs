@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use larder_schema::plan::{Needed, Source};
 use larder_schema::{Build, PlanRequest, Platform, Policy, Sha256};
 
-use crate::api::{Api, Planned};
-use crate::count::{Document, PerBuild};
-use crate::folder::Line;
-use crate::history::{History, Run};
-use crate::parcel::{self, Parcel};
+use larder_benches::api::{Api, Planned};
+use larder_benches::history::count::{Document, PerBuild};
+use larder_benches::history::{History, Run};
+use larder_benches::parcel::{self, Parcel};
 
 /// The most faults of plans that are kept to be told.
 const FAULTS: usize = 1000;
@@ -135,19 +133,8 @@ impl<'a> Replay<'a> {
     }
 
     fn request(&self, run: &Run) -> PlanRequest {
-        let sources = run.lines.iter().map(|line| {
-            let line: &Line = &self.history.lines[*line];
-            Source {
-                product: line.product.clone(),
-                version: line.version,
-                upstream_version: Some(line.upstream_version.clone()),
-                revision: line.revision.clone(),
-                repository: None,
-                dependencies: line.dependencies.iter().cloned().map(Needed::any).collect(),
-            }
-        });
         PlanRequest {
-            sources: sources.collect(),
+            sources: self.history.sources(run),
             platform: self.platform.clone(),
             policy: None,
             policies: BTreeMap::new(),

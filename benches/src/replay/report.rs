@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::history::History;
 use crate::replay::Replay;
-use crate::server::{Held, Server, own_processor_time};
+use larder_benches::history::History;
+use larder_benches::server::{Held, Server, own_processor_time};
 
 /// The most differences that are told.
 const SHOWN: usize = 20;

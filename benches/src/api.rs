@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use larder_schema::api::{PublishAnswer, PublishRequest, paths};
-use larder_schema::{Build, Checksum, PlanRequest};
+use larder_schema::{Build, Checksum, Distribution, PlanRequest, ResolveRequest};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::parcel::Parcel;
 
 /// Speaks to one server, over connections that stay open.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub struct Api {
     origin: String,
     token: String,
     client: reqwest::Client,
@@ -21,24 +21,24 @@ pub(crate) struct Api {
 
 /// What a plan says of each source, as far as it is counted.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Planned {
-    pub(crate) steps: Vec<Step>,
+pub struct Planned {
+    pub steps: Vec<Step>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Step {
-    pub(crate) product: String,
+pub struct Step {
+    pub product: String,
     #[serde(default)]
-    pub(crate) reuse: Option<Reused>,
+    pub reuse: Option<Reused>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Reused {
-    pub(crate) build: String,
+pub struct Reused {
+    pub build: String,
 }
 
 impl Api {
-    pub(crate) fn new(origin: &str, token: String) -> Result<Self> {
+    pub fn new(origin: &str, token: String) -> Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self { origin: origin.to_owned(), token, client })
     }
@@ -48,7 +48,7 @@ impl Api {
     }
 
     /// Sends an archive whole, in the request that begins the upload (tus, creation-with-upload).
-    pub(crate) async fn upload(&self, parcel: &Parcel) -> Result<()> {
+    pub async fn upload(&self, parcel: &Parcel) -> Result<()> {
         let sum = Checksum::Sha256(parcel.sha256).to_string();
         let (name, sum) = (STANDARD.encode(&parcel.filename), STANDARD.encode(sum));
         let request = self
@@ -63,14 +63,34 @@ impl Api {
     }
 
     /// Publishes builds in one batch.
-    pub(crate) async fn publish(&self, builds: Vec<Build>) -> Result<PublishAnswer> {
+    pub async fn publish(&self, builds: Vec<Build>) -> Result<PublishAnswer> {
         let request = PublishRequest { builds, distribution: None, tags: Vec::new() };
         let answer = answer(self.post(&paths::builds()).json(&request), StatusCode::OK).await?;
         Ok(serde_json::from_slice(&answer)?)
     }
 
+    /// Publishes a distribution of builds that are there.
+    pub async fn distribute(&self, distribution: Distribution) -> Result<()> {
+        let request = PublishRequest {
+            builds: Vec::new(),
+            distribution: Some(distribution),
+            tags: Vec::new(),
+        };
+        answer(self.post(&paths::builds()).json(&request), StatusCode::OK).await.map(drop)
+    }
+
+    /// What is at an address.
+    pub async fn get(&self, path: &str) -> Result<Bytes> {
+        answer(self.client.get(format!("{}{path}", self.origin)), StatusCode::OK).await
+    }
+
+    /// The bytes of the closure of some products.
+    pub async fn resolve(&self, request: &ResolveRequest) -> Result<Bytes> {
+        answer(self.post(&paths::resolve()).json(request), StatusCode::OK).await
+    }
+
     /// The bytes of a plan's answer.
-    pub(crate) async fn plan(&self, request: &PlanRequest) -> Result<Bytes> {
+    pub async fn plan(&self, request: &PlanRequest) -> Result<Bytes> {
         answer(self.post(&paths::plan()).json(request), StatusCode::OK).await
     }
 }

@@ -6,45 +6,45 @@ use serde::{Deserialize, Serialize};
 
 /// The counts, in the shape of `expected.json.gz`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Document {
+pub struct Document {
     /// By policy.
-    pub(crate) policies: BTreeMap<String, Totals>,
+    pub policies: BTreeMap<String, Totals>,
     /// In the order of the builds.
-    pub(crate) per_build: Vec<PerBuild>,
+    pub per_build: Vec<PerBuild>,
     /// How many builds were counted.
-    pub(crate) builds: u64,
-    pub(crate) from: String,
-    pub(crate) to: String,
+    pub builds: u64,
+    pub from: String,
+    pub to: String,
     /// Products of all builds that were counted.
-    pub(crate) product_builds: u64,
+    pub product_builds: u64,
     /// Binaries that are stored when the last build is published.
-    pub(crate) binaries_stored: u64,
+    pub binaries_stored: u64,
 }
 
 /// What one policy reuses in all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Totals {
-    pub(crate) reused: u64,
-    pub(crate) rebuilt: u64,
-    pub(crate) reused_percent: f64,
+pub struct Totals {
+    pub reused: u64,
+    pub rebuilt: u64,
+    pub reused_percent: f64,
     /// Products that are reused, and whose exact binary is not there.
     #[serde(rename = "unsafe")]
-    pub(crate) risky: u64,
+    pub risky: u64,
 }
 
 /// What is reused in one build.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PerBuild {
-    pub(crate) build: String,
-    pub(crate) time: String,
-    pub(crate) products: u64,
+pub struct PerBuild {
+    pub build: String,
+    pub time: String,
+    pub products: u64,
     /// By policy.
-    pub(crate) reused: BTreeMap<String, u64>,
+    pub reused: BTreeMap<String, u64>,
 }
 
 impl Document {
     /// Counts one build; `risky` by policy.
-    pub(crate) fn add(&mut self, counted: PerBuild, risky: &BTreeMap<String, u64>) {
+    pub fn add(&mut self, counted: PerBuild, risky: &BTreeMap<String, u64>) {
         if self.per_build.is_empty() {
             self.from.clone_from(&counted.build);
         }
@@ -66,7 +66,7 @@ impl Document {
 
     /// In what these counts are not as `expected`, each as a sentence. Only what both have counted is
     /// compared: builds by their names, policies by theirs, and totals where both are of the same builds.
-    pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
+    pub fn differences(&self, expected: &Self) -> Vec<String> {
         let mut differences = self.differences_by_build(expected);
         if (&self.from, &self.to, self.builds) != (&expected.from, &expected.to, expected.builds) {
             return differences;
@@ -111,7 +111,7 @@ impl Document {
     }
 
     /// How many of the builds that were counted `expected` tells of.
-    pub(crate) fn compared(&self, expected: &Self) -> usize {
+    pub fn compared(&self, expected: &Self) -> usize {
         let names: std::collections::HashSet<&str> =
             expected.per_build.iter().map(|build| build.build.as_str()).collect();
         self.per_build.iter().filter(|build| names.contains(build.build.as_str())).count()

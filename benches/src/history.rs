@@ -8,47 +8,55 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use larder_schema::plan::{Needed, Source};
 use larder_schema::{BuildId, BuildName, ProductName, Version};
 
-use crate::count::Document;
-use crate::folder::{self, Folder, Line};
+pub mod count;
+#[cfg(test)]
+mod example;
+mod folder;
+mod table;
+
+use count::Document;
+use folder::Folder;
+pub use folder::Line;
 
 /// All that was ever built.
 #[derive(Default)]
-pub(crate) struct History {
-    pub(crate) lines: Vec<Line>,
-    pub(crate) binaries: Vec<Binary>,
-    pub(crate) runs: Vec<Run>,
+pub struct History {
+    pub lines: Vec<Line>,
+    pub binaries: Vec<Binary>,
+    pub runs: Vec<Run>,
     /// What the folders say that each policy reuses.
-    pub(crate) expected: Vec<Document>,
+    pub expected: Vec<Document>,
 }
 
 /// One distinct binary.
 #[derive(Debug)]
-pub(crate) struct Binary {
-    pub(crate) name: BuildName,
+pub struct Binary {
+    pub name: BuildName,
     /// The line that its record is made of.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Those of its direct dependencies.
-    pub(crate) dependencies: Box<[usize]>,
+    pub dependencies: Box<[usize]>,
 }
 
 /// One run of the build tool.
 #[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) id: BuildId,
-    pub(crate) number: u64,
-    pub(crate) time: String,
-    pub(crate) lines: Vec<usize>,
+pub struct Run {
+    pub id: BuildId,
+    pub number: u64,
+    pub time: String,
+    pub lines: Vec<usize>,
     /// For each line its binary.
-    pub(crate) binaries: Vec<usize>,
+    pub binaries: Vec<usize>,
     /// The binaries that no run before had.
-    pub(crate) new: Vec<usize>,
+    pub new: Vec<usize>,
 }
 
 impl History {
     /// The history in these folders.
-    pub(crate) fn read(folders: &[PathBuf]) -> Result<Self> {
+    pub fn read(folders: &[PathBuf]) -> Result<Self> {
         let folders: Vec<Folder> =
             folders.iter().map(|path| Folder::read(path)).collect::<Result<_>>()?;
         Self::of(folders)
@@ -71,8 +79,24 @@ impl History {
         Ok(merging.history)
     }
 
+    /// The sources of a build, as a plan is asked about them.
+    pub fn sources(&self, run: &Run) -> Vec<Source> {
+        let source = |line: &usize| {
+            let line = &self.lines[*line];
+            Source {
+                product: line.product.clone(),
+                version: line.version,
+                upstream_version: Some(line.upstream_version.clone()),
+                revision: line.revision.clone(),
+                repository: None,
+                dependencies: line.dependencies.iter().cloned().map(Needed::any).collect(),
+            }
+        };
+        run.lines.iter().map(source).collect()
+    }
+
     /// The product of a binary.
-    pub(crate) fn product(&self, binary: usize) -> &ProductName {
+    pub fn product(&self, binary: usize) -> &ProductName {
         &self.lines[self.binaries[binary].line].product
     }
 }
@@ -201,8 +225,8 @@ impl Merging {
 
 #[cfg(test)]
 mod tests {
+    use super::example::{EXAMPLE, Written};
     use super::*;
-    use crate::example::{EXAMPLE, Written};
 
     fn names(history: &History, run: usize) -> Vec<String> {
         let new = history.runs[run].new.iter();

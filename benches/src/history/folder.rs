@@ -6,50 +6,50 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use larder_schema::{BuildId, BuildName, ProductName, Revision, Text, Version};
 
-use crate::count::Document;
-use crate::table::{self, Table};
+use super::count::Document;
+use super::table::{self, Table};
 
 /// The source of one product in one build or more.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Line {
-    pub(crate) product: ProductName,
-    pub(crate) revision: Revision,
-    pub(crate) upstream_version: Text,
-    pub(crate) version: Option<Version>,
+pub struct Line {
+    pub product: ProductName,
+    pub revision: Revision,
+    pub upstream_version: Text,
+    pub version: Option<Version>,
     /// As recorded: a name may repeat.
-    pub(crate) dependencies: Vec<ProductName>,
+    pub dependencies: Vec<ProductName>,
 }
 
 /// What a binary was first published as.
 #[derive(Clone, Debug)]
-pub(crate) struct Binary {
-    pub(crate) product: ProductName,
-    pub(crate) name: BuildName,
-    pub(crate) line: u64,
+pub(super) struct Binary {
+    pub(super) product: ProductName,
+    pub(super) name: BuildName,
+    pub(super) line: u64,
 }
 
 /// One run of the build tool.
 #[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(crate) id: BuildId,
+pub(super) struct Run {
+    pub(super) id: BuildId,
     /// The number in the id, which orders the runs.
-    pub(crate) number: u64,
-    pub(crate) time: String,
-    pub(crate) lines: Vec<u64>,
+    pub(super) number: u64,
+    pub(super) time: String,
+    pub(super) lines: Vec<u64>,
     /// For each line the number of its binary, where the folder tells them.
-    pub(crate) binaries: Vec<u64>,
+    pub(super) binaries: Vec<u64>,
 }
 
 /// All of a folder.
-pub(crate) struct Folder {
-    pub(crate) lines: HashMap<u64, Line>,
-    pub(crate) binaries: HashMap<u64, Binary>,
-    pub(crate) runs: Vec<Run>,
-    pub(crate) expected: Option<Document>,
+pub(super) struct Folder {
+    pub(super) lines: HashMap<u64, Line>,
+    pub(super) binaries: HashMap<u64, Binary>,
+    pub(super) runs: Vec<Run>,
+    pub(super) expected: Option<Document>,
 }
 
 impl Folder {
-    pub(crate) fn read(folder: &Path) -> Result<Self> {
+    pub(super) fn read(folder: &Path) -> Result<Self> {
         let needed = |name: &str| {
             let table = Table::read(folder, name)?;
             table.with_context(|| format!("{} has no {name}.tsv.gz", folder.display()))

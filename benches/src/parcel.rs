@@ -4,20 +4,34 @@ use anyhow::Result;
 use larder_schema::record::{
     Abi, Archive, BuiltAgainst, Dependency, DependencyKind, Extra, Role, Source,
 };
-use larder_schema::{Build, Digest, Platform, Requirement, Sha256};
+use larder_schema::{Build, Digest, Platform, ProductName, Requirement, Sha256};
 
 use crate::history::History;
 
 /// An archive, ready to be sent.
-pub(crate) struct Parcel {
-    pub(crate) filename: String,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) sha256: Sha256,
+pub struct Parcel {
+    pub filename: String,
+    pub bytes: Vec<u8>,
+    pub sha256: Sha256,
 }
 
 impl Parcel {
+    /// An archive with one file of so many bytes, which do not compress and are the same in each run.
+    pub fn of_size(product: &ProductName, bytes: usize, platform: &Platform) -> Result<Self> {
+        let mut content = Vec::with_capacity(bytes + 32);
+        while content.len() < bytes {
+            content.extend(Sha256::of(format!("{product} {}", content.len()).as_bytes()).0);
+        }
+        content.truncate(bytes);
+        let mut tar = tar::Builder::new(Vec::with_capacity(bytes + 4096));
+        append(&mut tar, &format!("lib/lib{product}.so"), 0o755, &content)?;
+        let bytes = tar.into_inner()?;
+        let sha256 = Sha256::of(&bytes);
+        Ok(Self { filename: format!("{product}-1.0.0-b1-{platform}.tar"), bytes, sha256 })
+    }
+
     /// The archive of a binary: two files that no other binary has.
-    pub(crate) fn pack(history: &History, binary: usize, platform: &Platform) -> Result<Self> {
+    pub fn pack(history: &History, binary: usize, platform: &Platform) -> Result<Self> {
         let (product, name) = (history.product(binary), &history.binaries[binary].name);
         let mut tar = tar::Builder::new(Vec::with_capacity(4096));
         let library = format!("the library of {product} {name}, binary {binary}\n");
@@ -40,7 +54,7 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, bytes: &[u8]) 
 }
 
 /// The record of a binary, whose own archive and those of its dependencies are known.
-pub(crate) fn record(
+pub fn record(
     history: &History,
     binary: usize,
     platform: &Platform,

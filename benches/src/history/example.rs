@@ -7,7 +7,7 @@ use std::path::Path;
 type Source = (&'static str, char, &'static str, &'static str);
 
 /// `base` needs `log`, `geom` needs `base`, `app` needs both.
-pub(crate) const EXAMPLE: [(&str, [Source; 4]); 3] = [
+pub(super) const EXAMPLE: [(&str, [Source; 4]); 3] = [
     ("b1", of(('1', "1.2.0"), ('7', "2.0.0"))),
     ("b2", of(('2', "1.3.0"), ('7', "2.0.0"))),
     ("b3", of(('1', "1.2.0"), ('8', "2.1.0"))),
@@ -23,10 +23,10 @@ const fn of(log: (char, &'static str), geom: (char, &'static str)) -> [Source; 4
 }
 
 /// Builds as a folder of a history.
-pub(crate) struct Written(tempfile::TempDir);
+pub(super) struct Written(tempfile::TempDir);
 
 impl Written {
-    pub(crate) fn new(builds: &[(&str, [Source; 4])]) -> Self {
+    pub(super) fn new(builds: &[(&str, [Source; 4])]) -> Self {
         let written = Self(tempfile::tempdir().unwrap());
         let mut lines = "line\tproduct\tgit_sha1\teups_version\tdeps\tmnp\n".to_owned();
         let mut runs = "build\ttime\tlines\n".to_owned();
@@ -46,11 +46,11 @@ impl Written {
     }
 
     /// Writes a file of the folder, in place of one that is there.
-    pub(crate) fn add(&self, name: &str, text: &str) {
+    pub(super) fn add(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 }

@@ -7,20 +7,20 @@ use anyhow::{Context as _, Result, bail};
 use flate2::read::MultiGzDecoder;
 
 /// A table, whole.
-pub(crate) struct Table {
+pub(super) struct Table {
     path: PathBuf,
     text: String,
 }
 
 /// One row, whose fields are asked for by the number of their column.
-pub(crate) struct Row<'a> {
+pub(super) struct Row<'a> {
     path: &'a Path,
     line: usize,
     fields: Vec<&'a str>,
 }
 
 /// The text of `NAME.gz` or `NAME` in a folder; none where neither is there.
-pub(crate) fn text(folder: &Path, name: &str) -> Result<Option<(PathBuf, String)>> {
+pub(super) fn text(folder: &Path, name: &str) -> Result<Option<(PathBuf, String)>> {
     let mut text = String::new();
     let packed = folder.join(format!("{name}.gz"));
     if packed.is_file() {
@@ -40,19 +40,19 @@ pub(crate) fn text(folder: &Path, name: &str) -> Result<Option<(PathBuf, String)
 
 impl Table {
     /// The table `NAME.tsv.gz` or `NAME.tsv` of a folder; none where neither is there.
-    pub(crate) fn read(folder: &Path, name: &str) -> Result<Option<Self>> {
+    pub(super) fn read(folder: &Path, name: &str) -> Result<Option<Self>> {
         let found = text(folder, &format!("{name}.tsv"))?;
         Ok(found.map(|(path, text)| Self { path, text }))
     }
 
     /// Where the columns with these titles stand; none for one that is not there.
-    pub(crate) fn columns<const N: usize>(&self, titles: [&str; N]) -> [Option<usize>; N] {
+    pub(super) fn columns<const N: usize>(&self, titles: [&str; N]) -> [Option<usize>; N] {
         let there: Vec<&str> = self.text.lines().next().unwrap_or("").split('\t').collect();
         titles.map(|title| there.iter().position(|one| *one == title))
     }
 
     /// The same where all of them must be there.
-    pub(crate) fn all_columns<const N: usize>(&self, titles: [&str; N]) -> Result<[usize; N]> {
+    pub(super) fn all_columns<const N: usize>(&self, titles: [&str; N]) -> Result<[usize; N]> {
         let found = self.columns(titles);
         if let Some(at) = found.iter().position(Option::is_none) {
             bail!("{} has no column `{}`", self.path.display(), titles[at]);
@@ -61,7 +61,7 @@ impl Table {
     }
 
     /// All rows but the titles.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.text.lines().enumerate().skip(1).map(|(line, text)| Row {
             path: &self.path,
             line: line + 1,
@@ -72,13 +72,13 @@ impl Table {
 
 impl<'a> Row<'a> {
     /// The text in a column.
-    pub(crate) fn text(&self, column: usize) -> Result<&'a str> {
+    pub(super) fn text(&self, column: usize) -> Result<&'a str> {
         let found = self.fields.get(column).copied();
         found.with_context(|| format!("{}: the row is cut", self.place()))
     }
 
     /// What a column says, as a type.
-    pub(crate) fn parsed<T>(&self, column: usize) -> Result<T>
+    pub(super) fn parsed<T>(&self, column: usize) -> Result<T>
     where
         T: std::str::FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
@@ -87,7 +87,7 @@ impl<'a> Row<'a> {
     }
 
     /// What a column says that has a list with commas between.
-    pub(crate) fn list<T>(&self, column: usize) -> Result<Vec<T>>
+    pub(super) fn list<T>(&self, column: usize) -> Result<Vec<T>>
     where
         T: std::str::FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
@@ -98,7 +98,7 @@ impl<'a> Row<'a> {
     }
 
     /// Where it stands, for who must look.
-    pub(crate) fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         format!("{}, line {}", self.path.display(), self.line)
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 const START: Duration = Duration::from_secs(30);
 
 /// `larder-server serve` as a child, killed when dropped.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     data: PathBuf,
     origin: String,
@@ -19,14 +19,14 @@ pub(crate) struct Server {
 
 /// What a folder holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Held {
-    pub(crate) files: u64,
-    pub(crate) bytes: u64,
+pub struct Held {
+    pub files: u64,
+    pub bytes: u64,
 }
 
 impl Server {
     /// Starts the program that was built beside this one, on a data folder below `folder`.
-    pub(crate) fn start(folder: &Path) -> Result<Self> {
+    pub fn start(folder: &Path) -> Result<Self> {
         let own = std::env::current_exe()?;
         let program = own.with_file_name(format!("larder-server{}", std::env::consts::EXE_SUFFIX));
         ensure!(program.is_file(), "there is no {}: build it first", program.display());
@@ -60,17 +60,17 @@ impl Server {
     }
 
     /// `http://127.0.0.1:8080`.
-    pub(crate) fn origin(&self) -> &str {
+    pub fn origin(&self) -> &str {
         &self.origin
     }
 
     /// The token that its first start made.
-    pub(crate) fn token(&self) -> Result<String> {
+    pub fn token(&self) -> Result<String> {
         Ok(std::fs::read_to_string(self.data.join("admin-token"))?.trim().to_owned())
     }
 
     /// The most memory that it ever had, in bytes.
-    pub(crate) fn peak_memory(&self) -> Result<u64> {
+    pub fn peak_memory(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")).context("no VmHWM")?;
@@ -78,22 +78,22 @@ impl Server {
     }
 
     /// The processor time that it took.
-    pub(crate) fn processor_time(&self) -> Result<Duration> {
+    pub fn processor_time(&self) -> Result<Duration> {
         processor_time(&format!("/proc/{}/stat", self.child.id()))
     }
 
     /// What its catalog holds.
-    pub(crate) fn catalog(&self) -> Result<Held> {
+    pub fn catalog(&self) -> Result<Held> {
         held(&self.data.join("catalog"))
     }
 
     /// What its archives are.
-    pub(crate) fn archives(&self) -> Result<Held> {
+    pub fn archives(&self) -> Result<Held> {
         held(&self.data.join("blobs").join("archives"))
     }
 
     /// What its journal is.
-    pub(crate) fn journal(&self) -> Result<Held> {
+    pub fn journal(&self) -> Result<Held> {
         held(&self.data.join("blobs").join("journal"))
     }
 }
@@ -106,7 +106,7 @@ impl Drop for Server {
 }
 
 /// The processor time that this process took.
-pub(crate) fn own_processor_time() -> Result<Duration> {
+pub fn own_processor_time() -> Result<Duration> {
     processor_time("/proc/self/stat")
 }
 
