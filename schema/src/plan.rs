@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use order::{MOST_SOURCES, PlanFault};
-pub use reason::Reason;
+pub use reason::{Reason, in_words};
 
 use crate::api::Withdrawal;
 use crate::build::{BuildId, BuildName};

@@ -17,7 +17,7 @@ use crate::publish::{self, Order, Outcome, conflict};
 use crate::remote::Remote;
 use crate::upload::{self, Memory};
 
-/// How many builds are named that were there already.
+/// How many builds are named that were there already, and how many warnings.
 const MOST_TOLD: usize = 20;
 
 /// What is published with the builds.
@@ -130,8 +130,11 @@ pub async fn publish(
         Ok(outcome) => outcome,
         Err(error) => return Err(failure(&remote, order, error).await),
     };
-    for warning in &outcome.answer.warnings {
+    for warning in outcome.answer.warnings.iter().take(MOST_TOLD) {
         session.progress.warn(warning);
+    }
+    if let Some(more @ 1..) = outcome.answer.warnings.len().checked_sub(MOST_TOLD) {
+        session.progress.warn(format_args!("and {more} more; `--json` has all of them"));
     }
     if let (Some(tag), [_, ..]) = (&order.tag, &outcome.waits_for[..]) {
         session.progress.warn(format_args!(

@@ -12,6 +12,11 @@ use crate::requirement::Requirement;
 use crate::text::{Revision, Text};
 use crate::version::Version;
 
+/// How many reasons a sentence tells.
+const MOST_SAID: usize = 5;
+/// How many products a sentence names that are built anew.
+const MOST_NAMED: usize = 3;
+
 /// Why a binary is not what would be built now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -237,6 +242,36 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Several reasons as one sentence: what is built anew is told together.
+pub fn in_words(reasons: &[Reason]) -> String {
+    let (mut said, mut anew) = (Vec::new(), Vec::new());
+    for reason in reasons {
+        if let Reason::DependencyBuild { product } = reason {
+            anew.push(format!("`{product}`"));
+        } else {
+            said.push(reason.to_string());
+        }
+    }
+    if let Some(more @ 1..) = said.len().checked_sub(MOST_SAID) {
+        said.truncate(MOST_SAID);
+        said.push(format!("and {more} more"));
+    }
+    said.extend(built_anew(anew));
+    said.join("; ")
+}
+
+fn built_anew(mut products: Vec<String>) -> Option<String> {
+    if let Some(more @ 1..) = products.len().checked_sub(MOST_NAMED) {
+        products.truncate(MOST_NAMED);
+        products.push(format!("{more} more"));
+    }
+    let last = products.pop()?;
+    Some(match products.is_empty() {
+        true => format!("{last} is built anew"),
+        false => format!("{} and {last} are built anew", products.join(", ")),
+    })
+}
+
 fn joined(things: &[impl fmt::Display]) -> String {
     things.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -262,6 +297,26 @@ mod tests {
             Reason::Revision { newest, from: Some(revision) }.to_string(),
             "there is no binary of this revision; 1.0.0-b1 is of 0123456789"
         );
+    }
+
+    #[test]
+    fn what_is_built_anew_is_told_together() {
+        let anew = |names: &[&str]| -> Vec<Reason> {
+            let names = names.iter().map(|name| name.parse().unwrap());
+            names.map(|product| Reason::DependencyBuild { product }).collect()
+        };
+        assert_eq!(in_words(&anew(&["log"])), "`log` is built anew");
+        assert_eq!(in_words(&anew(&["log", "utils"])), "`log` and `utils` are built anew");
+        let mut many = anew(&["a", "b", "c", "d", "e"]);
+        assert_eq!(in_words(&many), "`a`, `b`, `c` and 2 more are built anew");
+        many.push(Reason::DependencyNew { product: "x".parse().unwrap() });
+        assert!(
+            in_words(&many).starts_with("it was built without `x`; `a`"),
+            "{}",
+            in_words(&many)
+        );
+        let others = vec![Reason::NoBuild; 7];
+        assert!(in_words(&others).ends_with("; and 2 more"), "{}", in_words(&others));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn told(plan: &PlanAnswer, args: &PlanArgs, fetched: Option<&Fetched>
     let mut text = table(plan).render();
     text.push_str(&summary(plan));
     if let Some(path) = &args.output {
-        text.push_str(&format!("plan {}\n", path.display()));
+        text.push_str(&format!("plan in {}\n", path.display()));
     }
     if let (Some(fetched), Some(to)) = (fetched, &args.fetch) {
         text.push_str(&fetch::told(fetched, to));
@@ -29,27 +29,22 @@ pub(super) fn told(plan: &PlanAnswer, args: &PlanArgs, fetched: Option<&Fetched>
 }
 
 fn table(plan: &PlanAnswer) -> Table {
-    let mut table = Table::new(["", "product", "version", "", "build", "why"]).right(0);
+    let mut table = Table::new(["", "product", "version", "what", "why"]).right(0);
     for (place, step) in plan.steps.iter().enumerate() {
-        let (action, build) = match &step.action {
-            Action::Reuse { reuse, .. } => ("reuse", reuse.build.to_string()),
-            Action::Build { .. } => ("build", String::new()),
+        let what = match &step.action {
+            Action::Reuse { reuse, .. } => format!("reuse {}", reuse.build),
+            Action::Build { .. } => "build".to_owned(),
         };
-        table.row([
-            (place + 1).to_string(),
-            step.source.product.to_string(),
-            version(step),
-            action.to_owned(),
-            build,
-            step.because.clone(),
-        ]);
+        let (product, because) = (step.source.product.to_string(), step.because.clone());
+        table.row([(place + 1).to_string(), product, version(step), what, because]);
     }
     table
 }
 
-/// `M.n.p`, or what the build tool has in place of it.
+/// `M.n.p`, or what the build tool has in place of it, without the count or hash that it appends.
 fn version(step: &Step) -> String {
     let spelled = step.source.upstream_version.as_ref().map(|text| text.as_str());
+    let spelled = spelled.and_then(|text| text.split('+').next());
     match (step.source.version, spelled) {
         (Some(version), _) => version.to_string(),
         (None, Some(spelled)) if spelled.chars().count() > MOST_VERSION => {

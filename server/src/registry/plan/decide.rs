@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use larder_schema::distribution::Listed;
-use larder_schema::plan::{Action, Source, Step};
+use larder_schema::plan::{Action, Source, Step, in_words};
 use larder_schema::record::Abi;
 use larder_schema::{DependencyKind, PlanAnswer, Policy, ProductName, Version};
 
@@ -226,7 +226,7 @@ impl<'a> Planning<'a> {
             }
             None => {
                 let (reasons, nearest) = self.why(&question, &done, found.withdrawn)?;
-                let because = words::built(&reasons);
+                let because = in_words(&reasons);
                 (Action::Build { reasons, nearest }, because)
             }
         };

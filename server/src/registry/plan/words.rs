@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use larder_schema::plan::{Reason, Step};
+use larder_schema::plan::{Reason, Step, in_words};
 use larder_schema::{BuildName, BuildRef, Policy, ProductName};
 
 use super::Stop;
@@ -11,11 +11,6 @@ use crate::catalog::stock::Stocked;
 
 /// How many things a sentence names.
 const MOST_SAID: usize = 5;
-
-/// Why a source is built.
-pub(super) fn built(reasons: &[Reason]) -> String {
-    joined(reasons, "; ")
-}
 
 /// Why a build is reused.
 pub(super) fn reused(question: &Question<'_>, taken: &Stocked, differs: &[Reason]) -> String {
@@ -32,7 +27,7 @@ pub(super) fn reused(question: &Question<'_>, taken: &Stocked, differs: &[Reason
         Policy::Direct => "the same revisions",
         Policy::Semver => "the same revisions or major versions",
     };
-    format!("built from this revision against {against}: {}", joined(differs, "; "))
+    format!("built from this revision against {against}: {}", in_words(differs))
 }
 
 fn joined<T: ToString>(things: &[T], between: &str) -> String {
