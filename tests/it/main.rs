@@ -36,3 +36,4 @@ mod tags;
 mod tokens;
 mod uploads;
 mod weeklies;
+mod whole;

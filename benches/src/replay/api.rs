@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use larder_schema::api::{PublishAnswer, PublishRequest, paths};
-use larder_schema::{Build, Checksum, PlanRequest};
+use larder_schema::{Build, Checksum, Distribution, PlanRequest};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 
@@ -62,9 +62,13 @@ impl Api {
         Ok(())
     }
 
-    /// Publishes builds in one batch.
-    pub(crate) async fn publish(&self, builds: Vec<Build>) -> Result<PublishAnswer> {
-        let request = PublishRequest { builds, distribution: None, tags: Vec::new() };
+    /// Publishes builds in one batch, and with them, maybe, a distribution.
+    pub(crate) async fn publish(
+        &self,
+        builds: Vec<Build>,
+        distribution: Option<Distribution>,
+    ) -> Result<PublishAnswer> {
+        let request = PublishRequest { builds, distribution, tags: Vec::new() };
         let answer = answer(self.post(&paths::builds()).json(&request), StatusCode::OK).await?;
         Ok(serde_json::from_slice(&answer)?)
     }

@@ -75,6 +75,9 @@ struct Arguments {
     /// Fill the server, and ask for no plan
     #[arg(long, conflicts_with = "policies")]
     no_plan: bool,
+    /// Publish with each build a distribution `lsst_distrib` of all its products
+    #[arg(long)]
+    distributions: bool,
     /// Archives that are sent at once
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     at_once: usize,
@@ -118,7 +121,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let server = Server::start(sandbox.path())?;
     let api = Api::new(server.origin(), server.token()?)?;
     let mut peer = Peer::new(&sandbox.path().join("peer"))?;
-    let mut replay = Replay::new(&history, api, arguments.policies(), arguments.at_once)?;
+    let policies = arguments.policies();
+    let (at_once, distributes) = (arguments.at_once, arguments.distributions);
+    let mut replay = Replay::new(&history, api, policies, at_once, distributes)?;
     let mut filled = Filled::default();
     let mut said = Instant::now();
     for (at, run) in runs.iter().enumerate() {
