@@ -123,14 +123,20 @@ impl BuildId {
         })
     }
 
-    /// What is the same for all ids that compare by number, and for no others.
-    fn series(&self) -> String {
-        match self.counted() {
-            Some(counted) => {
-                format!("{}*{}*", if counted.before.is_empty() { "" } else { "*" }, counted.letters)
-            }
-            None => self.0.clone(),
+    /// Where the id stands among those of its version; `seq` is the number of its build.
+    pub fn place(&self, seq: u64) -> BuildPlace {
+        let Some(Counted { before, letters, after }) = self.counted() else {
+            return BuildPlace { series: String::new(), number: seq.to_be_bytes().to_vec() };
+        };
+        let series = format!("{}*{letters}*", if before.is_empty() { "" } else { "*" });
+        let mut number = Vec::with_capacity(before.len() + after.len() + 2);
+        for digits in [before, after] {
+            let digits = digits.trim_start_matches('0');
+            // An id has at most 64 characters.
+            number.push(u8::try_from(digits.len()).unwrap_or(u8::MAX));
+            number.extend(digits.bytes());
         }
+        BuildPlace { series, number }
     }
 
     fn counted(&self) -> Option<Counted<'_>> {
@@ -228,71 +234,88 @@ impl BuildName {
 /// each, `then` decides between builds of one name, which differ in their platforms.
 ///
 /// This is a total order, whatever was published when. The higher version is newer. Of one version,
-/// ids that count (`b9 < b10`) are newer by their number, and as late as the latest of those that
-/// they count above; ids that do not compare by number are newer by being later. So where each
+/// ids that count (`b9 < b10`) are newer by their number, and at most as late as the earliest of those
+/// that count above them; ids that do not compare by number are newer by being later. So where each
 /// series of ids was published in its order, it is [`BuildName::age`] for every two builds; where one
-/// was not, its numbers have it, and the series stands where its latest build puts it.
+/// was not, its numbers have it, and what was published late under a low number is as old as the higher
+/// number that was there before. Reading each series from its highest number down is enough to know
+/// the newest few.
 pub fn newest_first<T>(
     builds: &mut [T],
     of: impl Fn(&T) -> (BuildName, u64),
     then: impl Fn(&T, &T) -> Ordering,
 ) {
-    let mut seqs: BTreeMap<BuildName, u64> = BTreeMap::new();
-    for (name, seq) in builds.iter().map(&of) {
-        let latest = seqs.entry(name).or_default();
-        *latest = seq.max(*latest);
-    }
-    let ages = ages(&seqs);
+    let ages = ages(builds.iter().map(&of));
     builds.sort_by(|one, two| {
         let (one_name, two_name) = (of(one).0, of(two).0);
         ages[&two_name].cmp(&ages[&one_name]).then_with(|| then(one, two))
     });
 }
 
+/// How old builds are among each other: the newest has the highest value.
+fn ages(builds: impl Iterator<Item = (BuildName, u64)>) -> HashMap<BuildName, Age> {
+    let mut places: BTreeMap<(Version, BuildPlace), Vec<(BuildName, u64)>> = BTreeMap::new();
+    for (name, seq) in builds {
+        places.entry((name.version, name.build.place(seq))).or_default().push((name, seq));
+    }
+    let mut ages: HashMap<BuildName, Age> = HashMap::new();
+    let mut above: Option<(Version, String, u64)> = None;
+    // From the highest number of each series down.
+    for ((version, BuildPlace { series, number }), builds) in places.into_iter().rev() {
+        let own = builds.iter().map(|(_, seq)| *seq).min().unwrap_or(u64::MAX);
+        let earliest = match above {
+            Some((of, ref same, earliest)) if of == version && *same == series => earliest.min(own),
+            _ => own,
+        };
+        for (name, seq) in builds {
+            let age = Age { version, earliest, number: number.clone(), seq };
+            let known = ages.entry(name).or_insert_with(|| age.clone());
+            *known = age.max(known.clone());
+        }
+        above = Some((version, series, earliest));
+    }
+    ages
+}
+
+/// What builds of a product are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Age {
+    version: Version,
+    earliest: u64,
+    number: Vec<u8>,
+    seq: u64,
+}
+
+/// Where a build id stands among those of one version: in which series, and how high there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BuildPlace {
+    /// The same for all ids that compare by number, and one for all ids that compare by nothing but
+    /// their publication.
+    pub series: String,
+    /// Compares as bytes as the ids count, or as they were published.
+    pub number: Vec<u8>,
+}
+
 /// Which build of a product is the newest, as [`newest_first`] has it, once `last` was published after
 /// all others: its number, where `newest` was the newest before.
 ///
-/// A build that was published last has its whole series of ids be newer than the others of its
-/// version, and of the series the highest number is the newest. `of_version` has all builds of its
-/// version, and is only asked where that decides.
+/// `is_highest` tells whether no id of its series and version counts above it, and is only asked where
+/// that decides.
 pub fn newest_once_published<E>(
     newest: Option<(BuildName, u64)>,
     last: (BuildName, u64),
-    of_version: impl FnOnce() -> Result<Vec<(BuildId, u64)>, E>,
+    is_highest: impl FnOnce() -> Result<bool, E>,
 ) -> Result<u64, E> {
     let ((name, seq), Some((newest, newest_seq))) = (&last, &newest) else { return Ok(last.1) };
-    if name.age(*seq, newest, *newest_seq) != Ordering::Greater {
-        return Ok(*newest_seq);
-    }
-    if name.version > newest.version || name.build.count(&newest.build).is_some() {
-        return Ok(*seq);
-    }
-    let mut highest = (name.build.clone(), *seq);
-    for (id, seq) in of_version()? {
-        if id.count(&highest.0) == Some(Ordering::Greater) {
-            highest = (id, seq);
-        }
-    }
-    Ok(highest.1)
-}
-
-/// For each build how old it is among them: the newest has the highest number.
-fn ages(seqs: &BTreeMap<BuildName, u64>) -> HashMap<BuildName, usize> {
-    let mut series: HashMap<(Version, String), Vec<(&BuildName, u64)>> = HashMap::new();
-    for (name, seq) in seqs {
-        series.entry((name.version, name.build.series())).or_default().push((name, *seq));
-    }
-    let mut dated: Vec<(Version, u64, usize, &BuildName)> = Vec::with_capacity(seqs.len());
-    for ((version, _), mut builds) in series {
-        builds.sort_by(|(one, seq), (two, other)| one.age(*seq, two, *other).then(seq.cmp(other)));
-        let mut latest = 0;
-        for (place, (name, seq)) in builds.into_iter().enumerate() {
-            latest = seq.max(latest);
-            dated.push((version, latest, place, name));
-        }
-    }
-    dated.sort();
-    dated.into_iter().enumerate().map(|(age, (.., name))| (name.clone(), age)).collect()
+    let is_newest = match name.version.cmp(&newest.version) {
+        Ordering::Less => false,
+        Ordering::Greater => true,
+        Ordering::Equal => match name.build.count(&newest.build) {
+            Some(count) => count == Ordering::Greater,
+            None => is_highest()?,
+        },
+    };
+    Ok(if is_newest { *seq } else { *newest_seq })
 }
 
 /// A product at a build name, without its platform: `afw@17.0.1-b8466`.
@@ -438,7 +461,7 @@ mod tests {
         };
         assert_eq!(order(&[("b9", 1), ("b10", 2), ("x1", 3)]), ["x1", "b10", "b9"]);
         // By pairs this goes round: b10 over b9, b9 over x1, x1 over b10.
-        assert_eq!(order(&[("b10", 1), ("x1", 2), ("b9", 3)]), ["b10", "b9", "x1"]);
+        assert_eq!(order(&[("b10", 1), ("x1", 2), ("b9", 3)]), ["x1", "b10", "b9"]);
         assert_eq!(order(&[("zz", 1), ("aa", 2)]), ["aa", "zz"]);
     }
 
@@ -455,11 +478,13 @@ mod tests {
                     continue;
                 }
                 known.push((name.clone(), seq));
-                let of_version = || -> Result<_, std::convert::Infallible> {
-                    let of = known.iter().filter(|(there, _)| there.version == name.version);
-                    Ok(of.map(|(there, seq)| (there.build.clone(), *seq)).collect())
+                let is_highest = || -> Result<_, std::convert::Infallible> {
+                    let mut of = known.iter().filter(|(there, _)| there.version == name.version);
+                    Ok(!of.any(|(there, _)| {
+                        there.build.count(&name.build) == Some(Ordering::Greater)
+                    }))
                 };
-                let Ok(found) = newest_once_published(newest, (name.clone(), seq), of_version);
+                let Ok(found) = newest_once_published(newest, (name.clone(), seq), is_highest);
                 newest_first(&mut known, Clone::clone, |_, _| Ordering::Equal);
                 proptest::prop_assert_eq!(found, known[0].1);
                 newest = Some(known[0].clone());
@@ -499,6 +524,22 @@ mod tests {
             if each_in_order {
                 let pairs = newest.windows(2).all(|pair| in_order(&pair[0], &pair[1]));
                 proptest::prop_assert!(pairs, "{:?}", newest);
+            }
+        }
+
+        #[test]
+        fn places_compare_as_ids_count(
+            one in "[a-c]?[1-9]?[ab]?[0-9]{1,3}", two in "[a-c]?[1-9]?[ab]?[0-9]{1,3}",
+        ) {
+            if let (Ok(one), Ok(two)) = (one.parse::<BuildId>(), two.parse::<BuildId>()) {
+                let (place, other) = (one.place(1), two.place(2));
+                let by_place =
+                    (place.series == other.series).then(|| place.number.cmp(&other.number));
+                match one.count(&two) {
+                    Some(count) if one != two => proptest::prop_assert_eq!(by_place, Some(count)),
+                    Some(_) => {}
+                    None => proptest::prop_assert!(by_place.is_none() || place.series.is_empty()),
+                }
             }
         }
 

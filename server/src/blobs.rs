@@ -6,7 +6,7 @@
 //! `object_store`; a local folder is the one store yet.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,11 +105,27 @@ impl Blobs {
         Ok(key)
     }
 
-    /// Puts the bytes of `staged` back under the key of an archive that has lost its own, durably
+    /// Keeps bytes under a new key, durably when this returns; on the way they lie in a file at
+    /// `staged`, which is gone then.
+    pub async fn keep(&self, bytes: Bytes, staged: &Path, sums: &Sums) -> Result<String, Error> {
+        let key = archive_key(&sums.sha256)?;
+        let (staged, target) = (staged.to_owned(), self.path_of(&key)?);
+        blocking(move || {
+            let kept = keep_bytes(&bytes, &staged, &target);
+            if kept.is_err() {
+                // What stays although it should not is removed by the next start.
+                drop(std::fs::remove_file(&staged));
+            }
+            kept
+        })
+        .await?;
+        Ok(key)
+    }
+
+    /// Moves what is under the key `fresh` to the key of an archive that has lost its bytes, durably
     /// when this returns.
-    pub async fn restore(&self, key: &str, staged: &Path, sums: &Sums) -> Result<(), Error> {
-        let fresh = self.adopt(staged, sums).await?;
-        let (from, to) = (to_key(&fresh)?, to_key(key)?);
+    pub async fn put_back(&self, key: &str, fresh: &str) -> Result<(), Error> {
+        let (from, to) = (to_key(fresh)?, to_key(key)?);
         self.store.rename(&from, &to).await.map_err(|error| store_error(key, error))
     }
 
@@ -120,6 +136,21 @@ impl Blobs {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(store_error(key, error)),
         }
+    }
+
+    /// The same of many, in their order and in one go.
+    pub async fn sizes(&self, keys: Vec<String>) -> Result<Vec<Option<u64>>, Error> {
+        let paths: Vec<PathBuf> =
+            keys.iter().map(|key| self.path_of(key)).collect::<Result<_, _>>()?;
+        blocking(move || {
+            let sizes = paths.iter().map(|path| match std::fs::metadata(path) {
+                Ok(found) => Ok(Some(found.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error.into()),
+            });
+            sizes.collect()
+        })
+        .await
     }
 
     /// The bytes of `range`, in order, a little at a time.
@@ -231,6 +262,18 @@ fn adopt_file(staged: &Path, target: &Path, expected: u64) -> Result<(), Error> 
         }
         std::fs::rename(staged, target)?;
     }
+    sync_folder(folder)?;
+    Ok(())
+}
+
+/// Syncs the bytes, then makes them visible under `target` and syncs the folders.
+fn keep_bytes(bytes: &[u8], staged: &Path, target: &Path) -> Result<(), Error> {
+    let mut file = File::create_new(staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let folder = target.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    make_folders(folder)?;
+    std::fs::rename(staged, target)?;
     sync_folder(folder)?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 mod architecture;
 mod blobs;
 mod canary;
+mod ci;
 mod client;
 mod closures;
 mod conflicts;

@@ -118,6 +118,7 @@ CREATE TABLE sources (
 ) STRICT;
 CREATE INDEX sources_revision ON sources (revision);
 
+-- series, number: where the bID stands among those of its version (`BuildId::place`).
 -- same_as: the first build of the product that unpacks to the same, where that is another one.
 -- abi: 1 where it serves only who was built against this very build.
 -- facts: what of the record decides whether a build may be taken, where it says anything of that.
@@ -130,6 +131,8 @@ CREATE TABLE builds (
     minor            INTEGER NOT NULL,
     patch            INTEGER NOT NULL,
     build            TEXT NOT NULL,
+    series           TEXT NOT NULL,
+    number           BLOB NOT NULL,
     platform         TEXT NOT NULL,
     archive          INTEGER REFERENCES archives (id),
     source           INTEGER REFERENCES sources (id),
@@ -144,6 +147,7 @@ CREATE TABLE builds (
     record           TEXT NOT NULL,
     UNIQUE (product, major, minor, patch, build, platform)
 ) STRICT;
+CREATE INDEX builds_newest ON builds (product, major, minor, patch, series, number);
 CREATE INDEX builds_archive ON builds (archive, seq);
 CREATE INDEX builds_digest ON builds (digest);
 CREATE INDEX builds_source ON builds (source) WHERE source IS NOT NULL;

@@ -1,10 +1,11 @@
 //! What a resolution reads: builds of a product, the newest first, with no more than it decides by.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use larder_schema::api::Withdrawal;
 use larder_schema::record::{Abi, Dependency};
-use larder_schema::{BuildName, Need, Platform, ProductName, Role, Stage, Version, newest_first};
+use larder_schema::{BuildName, Need, Platform, ProductName, Role, Stage, newest_first};
 
 use super::{Error, StoredBuild};
 use larder_schema::BuildKey;
@@ -34,18 +35,13 @@ pub struct Candidate {
 
 /// One state of the catalog, as a resolution reads it.
 pub trait Candidates {
-    /// Builds of a product whose versions are below `below`, the newest version first: all of each
-    /// version, and as many versions as have `at_least` builds together. Nothing comes when there
-    /// is nothing more. `asked`: only what fits this platform. More than `most` are never read: then
-    /// some of the last version are missing.
-    fn newest(
-        &self,
+    /// The builds of a product, the newest first as [`newest_first`] has it, and of one name as
+    /// [`sort`] has it. `asked`: only what fits this platform.
+    fn newest<'a>(
+        &'a self,
         product: &ProductName,
         asked: Option<&Platform>,
-        below: Option<Version>,
-        at_least: usize,
-        most: usize,
-    ) -> Result<Vec<Candidate>, Error>;
+    ) -> Result<Box<dyn Newest + 'a>, Error>;
 
     /// The builds of a product with this name, one for each platform.
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error>;
@@ -57,20 +53,32 @@ pub trait Candidates {
     fn whole(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
 }
 
+/// The builds of one product, a few at a time.
+pub trait Newest {
+    /// The next builds, at most `most`; none: there is nothing more.
+    fn next(&mut self, most: usize) -> Result<Vec<Candidate>, Error>;
+}
+
 /// Work that reads candidates; what it finds out it hands over itself.
 pub type CandidateWork = Box<dyn FnOnce(&dyn Candidates) + Send>;
 
-/// Sorts candidates of one product as they are tried: the newest first; of one name the build for
-/// `asked` itself, then variants by their names, then what runs everywhere.
-pub fn sort(candidates: &mut [Candidate], asked: &Platform) {
-    let rank = |candidate: &Candidate| match &candidate.platform {
-        Platform::Any => 2,
-        platform if platform == asked => 0,
-        Platform::On { .. } => 1,
-    };
+/// Sorts candidates of one product as they are tried: the newest first; of one name as
+/// [`by_platform`] has it.
+pub fn sort(candidates: &mut [Candidate], asked: Option<&Platform>) {
     newest_first(
         candidates,
         |candidate| (candidate.name.clone(), candidate.seq),
-        |one, two| rank(one).cmp(&rank(two)).then_with(|| one.platform.cmp(&two.platform)),
+        |one, two| by_platform(one, two, asked),
     );
+}
+
+/// Which of two builds of one name is tried first: the one for `asked` itself, then variants by their
+/// names, then what runs everywhere.
+pub fn by_platform(one: &Candidate, two: &Candidate, asked: Option<&Platform>) -> Ordering {
+    let rank = |candidate: &Candidate| match &candidate.platform {
+        Platform::Any => 2,
+        platform if Some(platform) == asked => 0,
+        Platform::On { .. } => 1,
+    };
+    rank(one).cmp(&rank(two)).then_with(|| one.platform.cmp(&two.platform))
 }

@@ -3,7 +3,10 @@
 use larder_schema::api::{Expected, HolderKind, StatementKind, StatementRequest};
 use larder_schema::archive::{ArchiveFormat, Index};
 use larder_schema::contents::tree_checksum;
-use larder_schema::{Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Stage, Sums};
+use larder_schema::{
+    Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Stage, Sums, newest_first,
+};
+use std::cmp::Ordering;
 
 mod products;
 mod stock;
@@ -368,7 +371,7 @@ async fn the_newest_is_the_same_where_ages_go_round(catalog: &dyn Catalog) {
 
     let afw = catalog.product(&"afw".parse().unwrap()).await.unwrap().unwrap();
 
-    assert_eq!(afw.summary.newest.unwrap().to_string(), "1.0.0-b10");
+    assert_eq!(afw.summary.newest.unwrap().to_string(), "1.0.0-x1");
 }
 
 /// What `work` finds in one state of the catalog.
@@ -382,9 +385,27 @@ async fn in_one_state<T: Send + 'static>(
     receiver.recv().unwrap().unwrap()
 }
 
-async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) {
+/// All builds of `afw` as a resolution reads them, `at_once` at a time.
+async fn newest(catalog: &dyn Catalog, asked: &'static str, at_once: usize) -> Vec<String> {
+    in_one_state(catalog, move |candidates| {
+        let asked: Option<Platform> = (!asked.is_empty()).then(|| asked.parse().unwrap());
+        let mut newest = candidates.newest(&"afw".parse().unwrap(), asked.as_ref())?;
+        let mut told = Vec::new();
+        loop {
+            let found = newest.next(at_once)?;
+            assert!(found.len() <= at_once);
+            if found.is_empty() {
+                return Ok(told);
+            }
+            told.extend(found.into_iter().map(|one| format!("{} {}", one.name, one.platform)));
+        }
+    })
+    .await
+}
+
+async fn candidates_come_newest_first_for_what_fits(catalog: &dyn Catalog) {
     let platforms = ["linux-x86_64", "linux-x86_64-el8", "linux-x86_64_v2", "macos-x86_64", "any"];
-    for version in ["2.0.0", "10.0.0", "1.0.0"] {
+    for version in ["2.0.0", "10.0.0"] {
         for platform in platforms {
             let mut one = build("afw", &format!("{version}-b1"), None);
             one.0.platform = platform.parse().unwrap();
@@ -392,35 +413,46 @@ async fn candidates_come_by_whole_versions_for_what_fits(catalog: &dyn Catalog) 
             catalog.record(&publication(&[one]), &act()).await.unwrap().unwrap();
         }
     }
-    let read_most = |asked: &'static str, below: Option<&'static str>, at_least, most| {
-        in_one_state(catalog, move |candidates| {
-            let asked = (!asked.is_empty()).then(|| asked.parse().unwrap());
-            let below = below.map(|below| below.parse().unwrap());
-            let afw = "afw".parse().unwrap();
-            let found = candidates.newest(&afw, asked.as_ref(), below, at_least, most)?;
-            let mut told: Vec<String> = found
-                .into_iter()
-                .map(|one| format!("{} {}", one.name.version, one.platform))
-                .collect();
-            told.sort();
-            Ok(told)
-        })
-    };
-    let read = |asked, below, at_least| read_most(asked, below, at_least, usize::MAX);
 
-    let own = ["10.0.0 any", "10.0.0 linux-x86_64", "10.0.0 linux-x86_64-el8"];
-    assert_eq!(read("linux-x86_64", None, 1).await, own);
-    assert_eq!(read("linux-x86_64", None, 4).await.len(), 6);
-    assert_eq!(
-        read("linux-x86_64-el8", Some("2.0.0"), 9).await,
-        ["1.0.0 any", "1.0.0 linux-x86_64", "1.0.0 linux-x86_64-el8"]
-    );
-    let other = ["10.0.0 any", "10.0.0 linux-x86_64"];
-    assert_eq!(read("linux-x86_64-el9", None, 2).await, other);
-    assert_eq!(read("any", None, 1).await, ["10.0.0 any"]);
-    assert_eq!(read("", None, 1).await.len(), 5);
-    assert_eq!(read_most("", None, 1, 2).await.len(), 2);
-    assert!(read("linux-x86_64", Some("1.0.0"), 9).await.is_empty());
+    for at_once in [1, 2, 100] {
+        let own = ["10.0.0-b1 linux-x86_64", "10.0.0-b1 linux-x86_64-el8", "10.0.0-b1 any"];
+        assert_eq!(newest(catalog, "linux-x86_64", at_once).await[..3], own);
+        let variant = ["10.0.0-b1 linux-x86_64-el8", "10.0.0-b1 linux-x86_64", "10.0.0-b1 any"];
+        assert_eq!(newest(catalog, "linux-x86_64-el8", at_once).await[..3], variant);
+        let other = ["10.0.0-b1 linux-x86_64", "10.0.0-b1 any"];
+        assert_eq!(newest(catalog, "linux-x86_64-el9", at_once).await[..2], other);
+        let any = ["10.0.0-b1 any", "2.0.0-b1 any"];
+        assert_eq!(newest(catalog, "any", at_once).await, any);
+        assert_eq!(newest(catalog, "", at_once).await.len(), 10);
+    }
+}
+
+async fn candidates_of_one_version_come_in_the_order_of_their_ids(catalog: &dyn Catalog) {
+    let mut names = Vec::new();
+    for number in 1..60 {
+        // Some are published late under a low number, some ids do not count, some count among others.
+        let id = match number % 7 {
+            0 => format!("b{}", 500 - number),
+            1 => format!("b{}", 20 + number),
+            2 => format!("{}x", 100 - number),
+            3 => format!("{number}a{}", 60 - number),
+            _ => format!("b{}", 900 + number),
+        };
+        let version = if number % 20 == 0 { "2.0.0" } else { "1.0.0" };
+        let name: BuildName = format!("{version}-{id}").parse().unwrap();
+        let one = publication(&[build("afw", &name.to_string(), None)]);
+        catalog.record(&one, &act()).await.unwrap().unwrap();
+        names.push((name, number));
+    }
+    newest_first(&mut names, Clone::clone, |_, _| Ordering::Equal);
+    let expected: Vec<String> =
+        names.iter().map(|(name, _)| format!("{name} linux-x86_64")).collect();
+
+    for at_once in [1, 4, 32, 1000] {
+        assert_eq!(newest(catalog, "linux-x86_64", at_once).await, expected);
+    }
+    let afw = catalog.product(&"afw".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(afw.summary.newest.as_ref(), Some(&names[0].0));
 }
 
 async fn candidates_know_why_they_were_withdrawn_and_who_lists_them(catalog: &dyn Catalog) {
@@ -657,7 +689,8 @@ promises!(
     lists_come_in_pages_that_leave_nothing_out,
     the_newest_build_is_the_highest_not_the_last,
     the_newest_is_the_same_where_ages_go_round,
-    candidates_come_by_whole_versions_for_what_fits,
+    candidates_come_newest_first_for_what_fits,
+    candidates_of_one_version_come_in_the_order_of_their_ids,
     candidates_know_why_they_were_withdrawn_and_who_lists_them,
     a_withdrawn_build_says_so,
     a_product_is_declared_whole_and_a_repository_once,

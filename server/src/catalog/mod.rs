@@ -27,7 +27,7 @@ use larder_schema::{
 
 use larder_schema::record::Published;
 
-pub use candidates::{Candidate, CandidateWork, Candidates};
+pub use candidates::{Candidate, CandidateWork, Candidates, Newest};
 pub use journal::{Change, JournalEntry, JournalRow};
 pub use refusal::Refusal;
 pub use sqlite::Sqlite;
@@ -322,6 +322,15 @@ pub trait Catalog: Send + Sync + 'static {
         archive: &StoredArchive,
         index: &Index,
     ) -> Result<StoredArchive, Error>;
+    /// Keeps an archive as [`Catalog::record_archive`] does, notes that the token of `upload`, which
+    /// brought it, has sent it, and forgets the upload. Where it stays in another format, nobody has
+    /// sent it in this one.
+    async fn complete_upload(
+        &self,
+        upload: &Upload,
+        archive: &StoredArchive,
+        index: &Index,
+    ) -> Result<StoredArchive, Error>;
     /// The archive with this SHA-256 or BLAKE3.
     async fn archive(&self, checksum: &Checksum) -> Result<Option<StoredArchive>, Error>;
     /// Whether a build that is published names this archive.
@@ -330,6 +339,13 @@ pub trait Catalog: Send + Sync + 'static {
     async fn note_sender(&self, token: &Sha256, archive: &Sha256) -> Result<(), Error>;
     /// Whether the holder of a token has sent this archive.
     async fn is_sender(&self, token: &Sha256, archive: &Sha256) -> Result<bool, Error>;
+    /// Archives with these SHA-256, in their order; each with whether the holder of the token has sent
+    /// it.
+    async fn archives_sent_by(
+        &self,
+        token: Option<&Sha256>,
+        archives: &[Sha256],
+    ) -> Result<Vec<Option<(StoredArchive, bool)>>, Error>;
     /// Entries of an archive by path, beginning after `after`.
     async fn contents(
         &self,

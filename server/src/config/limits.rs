@@ -22,6 +22,9 @@ pub struct Limits {
     pub upload_seconds: u64,
     /// Bytes after which an upload is synced to the disk while it is received: what a crash costs.
     pub upload_sync_bytes: u64,
+    /// Bytes up to which an archive that comes whole with its upload's beginning is held in memory
+    /// until it is kept; of these a token may send as many at once as it may have uploads under way.
+    pub upload_memory_bytes: u64,
     /// Archives that are read and indexed at once; each takes memory and a processor.
     pub index_at_once: usize,
     /// Bytes of the disk that uploads leave free, so that the catalog can still be written.
@@ -109,6 +112,7 @@ impl Default for Limits {
             upload_bytes_per_token: 128 * GIB,
             upload_seconds: 24 * 3600,
             upload_sync_bytes: 64 * MIB,
+            upload_memory_bytes: 256 << 10,
             index_at_once: 2,
             spare_bytes: 64 * MIB,
             entries: archive.entries,

@@ -88,11 +88,12 @@ async fn begin(
     let new = new_upload(headers)?;
     let brings_bytes = headers.contains_key(header::CONTENT_TYPE);
     let sum = if brings_bytes { demand_bytes(headers).and(part_sum(headers))? } else { None };
-    let mut standing = registry.begin_upload(caller, new).await?;
-    if brings_bytes {
+    let standing = if brings_bytes {
         let body = incoming(registry, payload);
-        standing = registry.append_upload(caller, &standing.id, 0, sum, body).await?;
-    }
+        registry.begin_upload_with(caller, new, sum, body).await?
+    } else {
+        registry.begin_upload(caller, new).await?
+    };
     let location = format!("{}/{}", api::paths::uploads(), standing.id);
     let mut answer = HttpResponse::Created();
     answer.insert_header((header::LOCATION, location));

@@ -141,7 +141,7 @@ impl Registry {
     }
 
     /// Whether a build that the caller may read has this archive; knowing a sum grants nothing.
-    async fn may_read_archive(
+    pub(super) async fn may_read_archive(
         &self,
         caller: &Caller,
         archive: &Sha256,

@@ -3,9 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::ops::Range;
 
 use larder_schema::archive::{self, ArchiveError, ArchiveFormat, Index, Limits, NoSink};
 use larder_schema::{Checksum, Digest, Hasher, Sums};
+
+use tracing::warn;
 
 use super::Registry;
 use crate::blobs;
@@ -75,15 +78,30 @@ impl Registry {
     /// Puts all journal entries into the blob store that are not there; one flush serves all who
     /// wait for it.
     pub(super) async fn flush_journal(&self) -> Result<(), FlushError> {
-        let _flushing = self.inner.journal.lock().await;
+        let mut stored = self.inner.journal.lock().await;
         let rows = self.inner.catalog.journal_unstored().await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let seqs = first.seq..last.seq + 1;
-        for row in rows {
-            self.inner.blobs.put_document(&row.key(), row.document.into_bytes()).await?;
+        let before = *stored;
+        for row in rows.into_iter().filter(|row| row.seq > before) {
+            let (seq, key) = (row.seq, row.key());
+            self.inner.blobs.put_document(&key, row.document.into_bytes()).await?;
+            *stored = seq;
         }
-        self.inner.catalog.journal_stored(seqs).await?;
+        self.note_stored(seqs);
         Ok(())
+    }
+
+    /// Has the catalog note what is stored, without waiting for it: what a crash forgets is stored
+    /// again at the next start, which changes nothing.
+    fn note_stored(&self, seqs: Range<u64>) {
+        let registry = self.clone();
+        let noted = async move {
+            if let Err(error) = registry.inner.catalog.journal_stored(seqs).await {
+                warn!(error = &error as &dyn std::error::Error, "could not note what is stored");
+            }
+        };
+        drop(tokio::spawn(noted));
     }
 
     /// Brings catalog and journal together before the server takes requests.

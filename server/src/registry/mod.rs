@@ -65,8 +65,9 @@ struct Inner {
     control: String,
     /// Of resolutions and plans.
     turns: Turns,
-    /// Held while journal entries go to the blob store, so that one flush serves all who wait.
-    journal: tokio::sync::Mutex<()>,
+    /// The last journal entry that went to the blob store since the start; held while others go
+    /// there, so that one flush serves all who wait.
+    journal: tokio::sync::Mutex<u64>,
     /// Dropped with the last holder, and last: the catalog is closed by then.
     closing: tokio::sync::watch::Sender<()>,
 }
@@ -89,7 +90,7 @@ impl Registry {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let turns = Turns::new(config.limits.resolve_at_once, config.limits.resolve_waiting);
-        let journal = tokio::sync::Mutex::new(());
+        let journal = tokio::sync::Mutex::new(0);
         let closing = tokio::sync::watch::Sender::new(());
         let inner = Inner {
             catalog,

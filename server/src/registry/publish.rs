@@ -9,7 +9,9 @@ use larder_schema::closure::{Closure, MOST_UNMET, Unmet};
 use larder_schema::distribution::DistributionFault;
 use larder_schema::product_document::ProductFault;
 use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
-use larder_schema::{Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Text};
+use larder_schema::{
+    Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Sha256, Text,
+};
 
 use tracing::Instrument as _;
 
@@ -220,14 +222,17 @@ impl Registry {
         caller: &Caller,
         records: Vec<Build>,
     ) -> Result<Vec<(Build, Digest)>, PublishError> {
+        let records: Vec<Build> = records.into_iter().map(checked).collect::<Result<_, _>>()?;
+        let told: Vec<&Archive> =
+            records.iter().filter_map(|record| record.archive.as_ref()).collect();
+        let mut stored = self.archives_with_bytes(caller, &told).await?.into_iter();
         let mut missing = Vec::new();
         let mut seen: HashMap<BuildKey, Digest> = HashMap::new();
         let mut builds = Vec::with_capacity(records.len());
-        for record in records {
-            let mut build = checked(record)?;
+        for mut build in records {
             build.test |= caller.is_test();
             if let Some(told) = &build.archive {
-                match self.archive_with_bytes(caller, told).await? {
+                match stored.next().flatten() {
                     Some(archive) => build = with_facts(build, &archive)?,
                     None => missing.push(told.sha256),
                 }
@@ -246,31 +251,50 @@ impl Registry {
         }
     }
 
-    /// The archive, if its bytes are where the catalog says; otherwise it counts as missing.
+    /// The archives, in their order, whose bytes are where the catalog says; others count as missing.
     ///
     /// So does a zip file that came as a wheel, or a wheel as a zip file, and that no build names:
     /// it may come again as the other.
     ///
     /// And so does one that the caller has not sent and may not read: knowing a sum grants nothing.
-    async fn archive_with_bytes(
+    async fn archives_with_bytes(
+        &self,
+        caller: &Caller,
+        told: &[&Archive],
+    ) -> Result<Vec<Option<StoredArchive>>, PublishError> {
+        let sums: Vec<Sha256> = told.iter().map(|told| told.sha256).collect();
+        let known = self.inner.catalog.archives_sent_by(caller.token().as_ref(), &sums).await?;
+        let mut usable = Vec::with_capacity(told.len());
+        for (told, known) in told.iter().zip(known) {
+            usable.push(match known {
+                Some((stored, is_sender))
+                    if self.is_usable(caller, told, &stored, is_sender).await? =>
+                {
+                    Some(stored)
+                }
+                _ => None,
+            });
+        }
+        let keys = usable.iter().flatten().map(|stored| stored.key.clone()).collect();
+        let mut sizes = self.inner.blobs.sizes(keys).await?.into_iter();
+        let mut has_bytes =
+            |stored: &StoredArchive| sizes.next().flatten() == Some(stored.sums.size);
+        Ok(usable.into_iter().map(|stored| stored.filter(&mut has_bytes)).collect())
+    }
+
+    async fn is_usable(
         &self,
         caller: &Caller,
         told: &Archive,
-    ) -> Result<Option<StoredArchive>, PublishError> {
-        let Some(stored) = self.inner.catalog.archive(&told.sha256.into()).await? else {
-            return Ok(None);
-        };
-        if !self.may_use_archive(caller, &told.sha256).await? {
-            return Ok(None);
+        stored: &StoredArchive,
+        is_sender: bool,
+    ) -> Result<bool, catalog::Error> {
+        if !is_sender && !self.may_read_archive(caller, &told.sha256).await? {
+            return Ok(false);
         }
         let told_as = ArchiveFormat::of_name(told.name.as_str());
-        if told_as.is_some_and(|told| is_other_zip(told, stored.format))
-            && !self.inner.catalog.is_named(&told.sha256).await?
-        {
-            return Ok(None);
-        }
-        let size = self.inner.blobs.size(&stored.key).await?;
-        Ok((size == Some(stored.sums.size)).then_some(stored))
+        let is_other = told_as.is_some_and(|told| is_other_zip(told, stored.format));
+        Ok(!is_other || self.inner.catalog.is_named(&told.sha256).await?)
     }
 
     /// The distribution with all that the server fills in.

@@ -2,7 +2,8 @@
 //!
 //! Bytes first, row second: a row never says more than the disk has. This file is about what a
 //! client asks for; `receive` writes what comes, `complete` does what the last byte sets off,
-//! `staging` holds what is under way, and `sweep` throws away what nobody finished.
+//! `whole` takes what is small and comes in one go, `staging` holds what is under way, and `sweep`
+//! throws away what nobody finished.
 
 mod complete;
 mod error;
@@ -10,6 +11,7 @@ mod part_sum;
 mod receive;
 mod staging;
 mod sweep;
+mod whole;
 
 use std::time::Duration;
 
@@ -70,9 +72,7 @@ impl Registry {
         let upload = self.to_upload(caller, new)?;
         self.demand_room(upload.length)?;
         self.inner.uploads.create_file(&upload.id).await?;
-        let limits = &self.inner.config.limits;
-        let quota =
-            UploadQuota { uploads: limits.uploads_per_token, bytes: limits.upload_bytes_per_token };
+        let quota = self.upload_quota();
         match self.inner.catalog.begin_upload(&upload, quota).await {
             Ok(BeginUpload::Begun) => {
                 debug!(upload = upload.id, size_bytes = upload.length, "began an upload");
@@ -88,6 +88,11 @@ impl Registry {
                 Err(error.into())
             }
         }
+    }
+
+    fn upload_quota(&self) -> UploadQuota {
+        let limits = &self.inner.config.limits;
+        UploadQuota { uploads: limits.uploads_per_token, bytes: limits.upload_bytes_per_token }
     }
 
     fn to_upload(&self, caller: &Caller, new: NewUpload) -> Result<Upload, UploadError> {
@@ -169,10 +174,15 @@ impl Registry {
     /// Ends an upload: the row first, so that no row is left without its bytes.
     async fn forget(&self, upload: &Upload, gate: Gate) -> Result<(), UploadError> {
         self.inner.catalog.end_upload(&upload.id).await?;
+        self.clear(upload, gate).await;
+        Ok(())
+    }
+
+    /// Removes what an upload had beside its row.
+    async fn clear(&self, upload: &Upload, gate: Gate) {
         self.inner.uploads.remove_file(&upload.id).await;
         self.inner.uploads.remove_slot(&upload.id);
         drop(gate);
-        Ok(())
     }
 
     /// Refuses bytes that would take the last of the disk: the catalog needs some.

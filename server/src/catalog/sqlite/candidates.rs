@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 
 use larder_schema::record::{Abi, Dependency, DependencyKind};
-use larder_schema::{BuildKey, BuildName, Need, Platform, ProductName, Role, Stage, Version};
+use larder_schema::{BuildKey, BuildName, Need, Platform, ProductName, Role, Stage};
 use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
 
 use super::column::{self, signed};
+use super::newest::NewestBuilds;
 use super::{lookup, statements};
-use crate::catalog::candidates::{Candidate, Candidates};
+use crate::catalog::candidates::{Candidate, Candidates, Newest};
 use crate::catalog::{Error, StoredBuild};
 
 /// One state of the catalog.
 pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
 
-/// Candidates of a product of which more is true.
-fn select(more: &str) -> String {
+/// Candidates of which something is true.
+pub(super) fn select(is_true: &str) -> String {
     format!(
         "SELECT major || '.' || minor || '.' || patch || '-' || build, seq, platform, test, record, \
-         {} FROM builds WHERE product = (SELECT id FROM products WHERE name = ?1) AND {more}",
+         {} FROM builds WHERE {is_true}",
         statements::WITHDRAWAL
     )
 }
@@ -37,7 +38,7 @@ struct Facts {
     dependencies: Vec<Dependency>,
 }
 
-fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+pub(super) fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
     let Facts { role, abi, needs, mut dependencies } = column::json(row, 4)?;
     dependencies.retain(|dependency| dependency.kind == DependencyKind::Run);
     Ok(Candidate {
@@ -54,7 +55,7 @@ fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
 }
 
 /// The platforms that fit: two by name, and the variants between two texts.
-fn fitting(asked: Option<&Platform>) -> [String; 4] {
+pub(super) fn fitting(asked: Option<&Platform>) -> [String; 4] {
     match asked {
         // Every platform lies between these.
         None => ["any".to_owned(), "any".to_owned(), String::new(), "~".to_owned()],
@@ -73,43 +74,19 @@ fn fitting(asked: Option<&Platform>) -> [String; 4] {
 }
 
 impl Candidates for Snapshot<'_> {
-    /// Read backwards through the index that makes keys unique, and no further than is asked for.
-    fn newest(
-        &self,
+    fn newest<'a>(
+        &'a self,
         product: &ProductName,
         asked: Option<&Platform>,
-        below: Option<Version>,
-        at_least: usize,
-        most: usize,
-    ) -> Result<Vec<Candidate>, Error> {
-        let sql = select(
-            "(major, minor, patch) < (?2, ?3, ?4) AND (platform IN ('any', ?5, ?6) \
-             OR platform >= ?7 AND platform < ?8) ORDER BY major DESC, minor DESC, patch DESC",
-        );
-        let below = below.map_or([i64::MAX; 3], |version| {
-            [signed(version.major), signed(version.minor), signed(version.patch)]
-        });
-        let [own, bare, low, high] = fitting(asked);
-        let mut statement = self.0.prepare_cached(&sql)?;
-        let key = params![product.as_str(), below[0], below[1], below[2], own, bare, low, high];
-        let mut rows = statement.query(key)?;
-        let mut found: Vec<Candidate> = Vec::new();
-        while found.len() < most
-            && let Some(row) = rows.next()?
-        {
-            let name: BuildName = column::parsed(row, 0)?;
-            let version = found.last().map(|last| last.name.version);
-            if found.len() >= at_least && version != Some(name.version) {
-                break;
-            }
-            found.push(candidate(row)?);
-        }
-        Ok(found)
+    ) -> Result<Box<dyn Newest + 'a>, Error> {
+        Ok(Box::new(NewestBuilds::of(self.0, product, asked)?))
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {
-        let sql =
-            select("major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 ORDER BY platform");
+        let sql = select(
+            "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 AND minor = ?3 \
+                 AND patch = ?4 AND build = ?5 ORDER BY platform",
+        );
         let mut statement = self.0.prepare_cached(&sql)?;
         let BuildName { version, build } = name;
         let key = params![

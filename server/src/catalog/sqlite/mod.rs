@@ -1,6 +1,6 @@
 //! The catalog on SQLite, the embedded default.
 //!
-//! One connection writes, a few read; WAL with full synchronous, so that what is acknowledged
+//! One connection writes (`writer.rs`), a few read; WAL with full synchronous, so that what is acknowledged
 //! survives a power cut. All work happens on the blocking pool. Only this engine opens the files.
 
 mod archives;
@@ -15,6 +15,7 @@ mod inputs;
 mod journal;
 mod lookup;
 mod migrate;
+mod newest;
 mod numbers;
 mod products;
 mod record;
@@ -23,6 +24,7 @@ mod stock;
 mod tags;
 mod tokens;
 mod uploads;
+mod writer;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -39,8 +41,10 @@ use larder_schema::{
     Build, BuildKey, BuildName, Checksum, Digest, Entry, ProductDocument, ProductName, Sha256,
     Timestamp,
 };
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
+
+use writer::Writer;
 
 use super::{
     Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
@@ -64,7 +68,7 @@ pub struct Sqlite {
 
 struct Inner {
     path: PathBuf,
-    writer: Mutex<Connection>,
+    writer: Writer,
     readers: Mutex<Vec<Connection>>,
     reading: Arc<Semaphore>,
 }
@@ -114,7 +118,7 @@ impl Sqlite {
         migrate::migrate(&mut writer)?;
         let inner = Inner {
             path: path.to_owned(),
-            writer: Mutex::new(writer),
+            writer: Writer::new(writer),
             readers: Mutex::new(Vec::new()),
             reading: Arc::new(Semaphore::new(READERS)),
         };
@@ -130,30 +134,17 @@ impl Sqlite {
     /// Runs `work` in a transaction: all of it is durable when this returns, or none is done.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Stop> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, Stop> + Send + 'static,
     ) -> Result<Result<T, Refusal>, Error> {
-        let inner = Arc::clone(&self.inner);
-        blocking(move || {
-            let mut writer = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            match work(&transaction) {
-                Ok(done) => {
-                    transaction.commit()?;
-                    Ok(Ok(done))
-                }
-                Err(Stop::Refused(refusal)) => Ok(Err(*refusal)),
-                Err(Stop::Failed(error)) => Err(error),
-            }
-        })
-        .await
+        self.inner.writer.write(work).await
     }
 
     /// The same for work that nothing can refuse.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let done = self.write(move |transaction| work(transaction).map_err(Stop::Failed)).await?;
+        let done = self.write(move |db| work(db).map_err(Stop::Failed)).await?;
         Ok(done.unwrap_or_else(|refusal| unreachable!("this work refuses nothing: {refusal}")))
     }
 
@@ -288,6 +279,25 @@ impl Catalog for Sqlite {
         self.change(move |db| archives::record(db, &archive, &entries)).await
     }
 
+    async fn complete_upload(
+        &self,
+        upload: &Upload,
+        archive: &StoredArchive,
+        index: &Index,
+    ) -> Result<StoredArchive, Error> {
+        let (id, token) = (upload.id.clone(), upload.token);
+        let (archive, entries) = (archive.clone(), index.entries.clone());
+        self.change(move |db| {
+            let recorded = archives::record(db, &archive, &entries)?;
+            if recorded.format == archive.format {
+                archives::note_sender(db, &token, &archive.sums.sha256)?;
+            }
+            uploads::end(db, &id)?;
+            Ok(recorded)
+        })
+        .await
+    }
+
     async fn archive(&self, checksum: &Checksum) -> Result<Option<StoredArchive>, Error> {
         let checksum = *checksum;
         self.read(move |db| archives::by_checksum(db, &checksum)).await
@@ -306,6 +316,28 @@ impl Catalog for Sqlite {
     async fn is_sender(&self, token: &Sha256, archive: &Sha256) -> Result<bool, Error> {
         let (token, archive) = (*token, *archive);
         self.read(move |db| archives::is_sender(db, &token, &archive)).await
+    }
+
+    async fn archives_sent_by(
+        &self,
+        token: Option<&Sha256>,
+        archives: &[Sha256],
+    ) -> Result<Vec<Option<(StoredArchive, bool)>>, Error> {
+        let (token, archives) = (token.copied(), archives.to_vec());
+        self.read(move |db| {
+            let looked_up = archives.iter().map(|sha256| {
+                let Some(stored) = archives::by_checksum(db, &Checksum::Sha256(*sha256))? else {
+                    return Ok(None);
+                };
+                let is_sender = match &token {
+                    Some(token) => archives::is_sender(db, token, sha256)?,
+                    None => false,
+                };
+                Ok(Some((stored, is_sender)))
+            });
+            looked_up.collect()
+        })
+        .await
     }
 
     async fn contents(

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use larder_schema::api::{Matched, MatchedBy, Page, ProductAnswer, ProductSummary};
-use larder_schema::build::newest_once_published;
+use larder_schema::build::{BuildPlace, newest_once_published};
 use larder_schema::record::Extra;
-use larder_schema::{Build, BuildId, BuildName, ProductDocument, ProductName, Sha256, Version};
+use larder_schema::{Build, BuildName, ProductDocument, ProductName, Sha256, Version};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
@@ -55,7 +55,8 @@ pub(super) fn refuse_new(db: &Connection, publication: &Publication) -> Result<(
     if new.is_empty() { Ok(()) } else { Err(Stop::refused(Refusal::NewProducts { products: new })) }
 }
 
-fn known_id(db: &Connection, name: &ProductName) -> Result<Option<i64>, Error> {
+/// The number of a product that is there.
+pub(super) fn known_id(db: &Connection, name: &ProductName) -> Result<Option<i64>, Error> {
     Ok(db
         .prepare_cached("SELECT id FROM products WHERE name = ?1")?
         .query_row([name.as_str()], |row| row.get(0))
@@ -84,30 +85,23 @@ pub(super) fn count_build(
         )?
         .query_row([product], |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))
         .optional()?;
-    let newest = newest_once_published(newest, (build.name(), seq), || {
-        of_version(db, product, build.version)
-    })?;
+    let newest =
+        newest_once_published(newest, (build.name(), seq), || is_highest(db, product, build, seq))?;
     let sql = "UPDATE products SET newest = ?2, summary = (SELECT record ->> '$.summary' \
                FROM builds WHERE seq = ?2) WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![product, signed(newest)])?;
     Ok(())
 }
 
-/// The builds of one version of a product that are no test builds.
-fn of_version(
-    db: &Connection,
-    product: i64,
-    version: Version,
-) -> Result<Vec<(BuildId, u64)>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT build, seq FROM builds WHERE product = ?1 AND major = ?2 AND minor = ?3 \
-         AND patch = ?4 AND test = 0",
-    )?;
-    let Version { major, minor, patch } = version;
-    let key = params![product, signed(major), signed(minor), signed(patch)];
-    let rows =
-        statement.query_map(key, |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// Whether no build of the version that is no test build has an id of the same series that counts
+/// higher.
+fn is_highest(db: &Connection, product: i64, build: &Build, seq: u64) -> Result<bool, Error> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM builds WHERE product = ?1 AND major = ?2 \
+               AND minor = ?3 AND patch = ?4 AND series = ?5 AND number > ?6 AND test = 0)";
+    let Version { major, minor, patch } = build.version;
+    let BuildPlace { series, number } = build.build.place(seq);
+    let key = params![product, signed(major), signed(minor), signed(patch), series, number];
+    Ok(db.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
 }
 
 /// Notes the names of a build's files, without their folders, unless an earlier build of the product

@@ -126,6 +126,7 @@ pub(super) fn insert_build_row(
     let record = Build { published: None, ..build.clone() };
     let record = larder_schema::canonical::to_kept(&record)?;
     let revision = build.source.as_ref().and_then(|source| source.revision.as_ref());
+    let place = build.build.place(published.seq);
     let source = revision.map(|revision| inputs::source_id(db, product, revision)).transpose()?;
     // What serves only who was built against it is the same as nothing else.
     let tree = build.tree.filter(|_| build.abi != Abi::Exact);
@@ -135,9 +136,9 @@ pub(super) fn insert_build_row(
     };
     db.prepare_cached(
         "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, source, \
-         same_as, test, abi, upstream_version, facts, digest, at, by, record) \
+         same_as, test, abi, upstream_version, facts, digest, at, by, record, series, number) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM archives WHERE sha256 = ?8), \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?
     .execute(params![
         signed(published.seq),
@@ -158,6 +159,8 @@ pub(super) fn insert_build_row(
         published.at.as_str(),
         published.by.as_str(),
         record,
+        place.series,
+        place.number,
     ])?;
     if let Some(tree) = tree.filter(|_| same_as.is_none()) {
         db.prepare_cached("INSERT INTO trees (product, tree, build) VALUES (?1, ?2, ?3)")?

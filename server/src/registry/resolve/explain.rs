@@ -175,14 +175,16 @@ fn meant(
         true => 1,
         false => (pool.most() / MOST_PRODUCTS).max(MOST_BUILDS),
     };
-    let (mut meant, mut is_known, mut below): (Vec<Candidate>, _, _) = (Vec::new(), false, None);
+    let (mut meant, mut is_known): (Vec<Candidate>, _) = (Vec::new(), false);
+    let mut newest = pool.source().newest(name, None)?;
     while meant.len() < MOST_BUILDS && left > 0 && pool.go_on().is_ok() {
-        let page = pool.source().newest(name, None, below, MOST_BUILDS, left)?;
-        let Some(last) = page.last() else { break };
-        (below, is_known, left) = (Some(last.name.version), true, left - page.len());
+        let page = newest.next(left.min(MOST_BUILDS))?;
+        if page.is_empty() {
+            break;
+        }
+        (is_known, left) = (true, left - page.len());
         meant.extend(page.into_iter().filter(is_meant));
     }
-    sort(&mut meant, &pool.terms.platform);
     meant.truncate(MOST_BUILDS);
     for build in by_name {
         let found = pool.source().named(name, build)?;
@@ -190,7 +192,7 @@ fn meant(
         let found: Vec<Candidate> = found.into_iter().filter(is_new).collect();
         meant.extend(found);
     }
-    sort(&mut meant, &pool.terms.platform);
+    sort(&mut meant, Some(&pool.terms.platform));
     Ok((meant, is_known))
 }
 

@@ -1,7 +1,6 @@
 //! The builds to choose from, read as the solver comes to their products.
 //!
-//! Of each product the newest few are read, whole versions at a time, until some fit. More are read
-//! when a demand finds none among them, and when a proof that there is no answer rests on a product
+//! Of each product the newest few are read, until some fit. More are read when a demand finds none among them, and when a proof that there is no answer rests on a product
 //! of which not all was read. So an answer is looked for among the newest first, and "there is
 //! none" is only said of all.
 
@@ -11,11 +10,11 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use larder_schema::{BuildName, ProductName, Requirement, Version};
+use larder_schema::{BuildName, ProductName, Requirement};
 
 use super::terms::Terms;
 use super::{Limit, Stop};
-use crate::catalog::candidates::{Candidate, Candidates, sort};
+use crate::catalog::candidates::{Candidate, Candidates, Newest, sort};
 
 /// How many builds of a product are read at first, and how many times more each time after.
 const FIRST_WINDOW: usize = 4;
@@ -83,23 +82,23 @@ pub(super) struct Pool<'a> {
     most_steps: Cell<u64>,
     read: Cell<usize>,
     stopped: RefCell<Option<Stop>>,
-    products: RefCell<Vec<Product>>,
+    products: RefCell<Vec<Product<'a>>>,
     by_name: RefCell<HashMap<ProductName, ProductAt>>,
     candidates: RefCell<Vec<(ProductAt, Rc<Candidate>)>>,
 }
 
-struct Product {
+struct Product<'a> {
     name: ProductName,
     /// Those that fit, as they are to be tried.
     order: Vec<CandidateAt>,
-    /// Those that fit of the versions that were read, the newest first.
+    /// Those that fit of what was read, the newest first.
     read: Vec<CandidateAt>,
-    /// Those that fit of other versions, which were singled out.
+    /// Those that fit and were singled out.
     singled_out: Vec<CandidateAt>,
     /// The same by their numbers of publication.
     by_seq: HashMap<u64, CandidateAt>,
-    /// The lowest version that was read.
-    below: Option<Version>,
+    /// Where reading goes on; none: nothing was read yet.
+    reader: Option<Box<dyn Newest + 'a>>,
     window: usize,
     /// Whether there is nothing more to read.
     whole: bool,
@@ -146,7 +145,7 @@ impl<'a> Pool<'a> {
             read: Vec::new(),
             singled_out: Vec::new(),
             by_seq: HashMap::new(),
-            below: None,
+            reader: None,
             window: 0,
             whole: false,
             is_seen: false,
@@ -210,11 +209,10 @@ impl<'a> Pool<'a> {
 
     /// Reads more builds of a product.
     pub(super) fn widen(&self, at: ProductAt) -> Result<(), Stop> {
-        let (name, window, below) = {
+        let (name, window) = {
             let products = self.products.borrow();
             let product = &products[at as usize];
-            let window = (product.window * WIDER).max(FIRST_WINDOW);
-            (product.name.clone(), window, product.below)
+            (product.name.clone(), (product.window * WIDER).max(FIRST_WINDOW))
         };
         if let Some(fixed) = self.listed(&name)? {
             let fitting = self.admit(at, &name, fixed)?;
@@ -223,19 +221,31 @@ impl<'a> Pool<'a> {
             });
             return Ok(());
         }
-        if below.is_none() {
-            let mut found = Vec::new();
-            for build in self.terms.singled_out(&name) {
-                self.go_on()?;
-                found.extend(self.source.named(&name, &build)?);
+        let reader = self.products.borrow_mut()[at as usize].reader.take();
+        let reader = match reader {
+            Some(reader) => reader,
+            None => {
+                self.single_out(at, &name)?;
+                self.source.newest(&name, Some(&self.terms.platform))?
             }
-            let singled_out = self.admit(at, &name, found)?;
-            let seqs = singled_out.iter().map(|at| (self.candidate(*at).seq, *at)).collect();
-            self.put(at, |product| {
-                (product.singled_out, product.by_seq) = (singled_out, seqs);
-            });
+        };
+        self.read_on(at, &name, window, reader)
+    }
+
+    /// Reads the builds of a product that the question names.
+    fn single_out(&self, at: ProductAt, name: &ProductName) -> Result<(), Stop> {
+        let mut found = Vec::new();
+        for build in self.terms.singled_out(name) {
+            self.go_on()?;
+            found.extend(self.source.named(name, &build)?);
         }
-        self.read_on(at, &name, window, below)
+        sort(&mut found, Some(&self.terms.platform));
+        let singled_out = self.admit(at, name, found)?;
+        let seqs = singled_out.iter().map(|at| (self.candidate(*at).seq, *at)).collect();
+        self.put(at, |product| {
+            (product.singled_out, product.by_seq) = (singled_out, seqs);
+        });
+        Ok(())
     }
 
     fn read_on(
@@ -243,23 +253,20 @@ impl<'a> Pool<'a> {
         at: ProductAt,
         name: &ProductName,
         window: usize,
-        mut below: Option<Version>,
+        mut reader: Box<dyn Newest + 'a>,
     ) -> Result<(), Stop> {
         let mut whole = false;
         let mut fitting = self.products.borrow()[at as usize].read.clone();
         while fitting.len() < window && !whole {
-            let asked = Some(&self.terms.platform);
             // One more than may be read tells that there is more.
             let most = self.budget.candidates.saturating_sub(self.read.get()).saturating_add(1);
-            let page = self.source.newest(name, asked, below, window - fitting.len(), most)?;
-            below = page.last().map(|last| last.name.version).or(below);
+            let page = reader.next(most.min(window - fitting.len()))?;
             whole = page.is_empty();
             fitting.extend(self.admit(at, name, page)?);
         }
-        let last = below;
         self.put(at, |product| {
             (product.read, product.window, product.whole) = (fitting, window, whole);
-            product.below = last;
+            product.reader = Some(reader);
         });
         Ok(())
     }
@@ -271,21 +278,21 @@ impl<'a> Pool<'a> {
         let Some((build, _)) = listing.builds.get(name) else { return Ok(Some(Vec::new())) };
         let mut found = self.source.named(name, build)?;
         found.retain(|candidate| listing.lists(name, candidate));
+        sort(&mut found, Some(&self.terms.platform));
         Ok(Some(found))
     }
 
-    /// Takes those that fit into the pool, in the order in which they are to be tried.
+    /// Takes those that fit into the pool.
     fn admit(
         &self,
         at: ProductAt,
         name: &ProductName,
-        mut found: Vec<Candidate>,
+        found: Vec<Candidate>,
     ) -> Result<Vec<CandidateAt>, Stop> {
         self.read.set(self.read.get() + found.len());
         if self.read.get() > self.budget.candidates {
             return Err(Stop::Limit(Limit::Candidates(self.budget.candidates)));
         }
-        sort(&mut found, &self.terms.platform);
         let mut admitted = Vec::new();
         for candidate in found {
             self.go_on()?;
@@ -320,8 +327,8 @@ impl<'a> Pool<'a> {
     }
 
     /// Changes what is known of a product, and orders it anew: what is preferred, then what was
-    /// read, then what was singled out of versions that were not.
-    fn put(&self, at: ProductAt, change: impl FnOnce(&mut Product)) {
+    /// read, then what was singled out and not read.
+    fn put(&self, at: ProductAt, change: impl FnOnce(&mut Product<'a>)) {
         let mut products = self.products.borrow_mut();
         let product = &mut products[at as usize];
         change(product);

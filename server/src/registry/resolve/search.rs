@@ -45,8 +45,8 @@ fn improve(pool: &Pool<'_>, demands: &[Demand], choice: Choice) -> Result<Choice
 }
 
 /// An answer that gets better, one product after the other.
-struct Better<'a> {
-    pool: &'a Pool<'a>,
+struct Better<'a, 'p> {
+    pool: &'a Pool<'p>,
     demands: &'a [Demand],
     choice: Choice,
     /// What the products that were settled must stay.
@@ -65,7 +65,7 @@ enum Turn {
     Other,
 }
 
-impl Better<'_> {
+impl Better<'_, '_> {
     fn settle_all(&mut self) -> Result<(), Stop> {
         let pool = self.pool;
         for demand in self.demands {

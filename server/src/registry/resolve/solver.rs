@@ -101,8 +101,8 @@ pub(super) fn needs_of(pool: &Pool<'_>, at: CandidateAt) -> Vec<Demand> {
 }
 
 /// The pool in the solver's words: products are names, candidates solvables, demands version sets.
-struct Provider<'a> {
-    pool: &'a Pool<'a>,
+struct Provider<'a, 'p> {
+    pool: &'a Pool<'p>,
     demands: RefCell<Demands>,
     /// Whether a list grew after the solver had it.
     is_stale: Cell<bool>,
@@ -114,7 +114,7 @@ struct Demands {
     places: HashMap<Demand, u32>,
 }
 
-impl Provider<'_> {
+impl Provider<'_, '_> {
     fn set(&self, demand: &Demand) -> VersionSetId {
         let mut demands = self.demands.borrow_mut();
         if let Some(place) = demands.places.get(demand) {
@@ -175,7 +175,7 @@ impl Provider<'_> {
     }
 }
 
-impl Interner for Provider<'_> {
+impl Interner for Provider<'_, '_> {
     type NameId = NameId;
     type SolvableId = SolvableId;
 
@@ -217,7 +217,7 @@ impl Interner for Provider<'_> {
     }
 }
 
-impl DependencyProvider for Provider<'_> {
+impl DependencyProvider for Provider<'_, '_> {
     async fn filter_candidates(
         &self,
         candidates: &[SolvableId],

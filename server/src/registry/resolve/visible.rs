@@ -1,15 +1,24 @@
 //! Candidates as one caller sees them: what may not be read is not there.
 
-use larder_schema::{BuildKey, BuildName, Platform, ProductName, Stage, Version};
+use larder_schema::{BuildKey, BuildName, Platform, ProductName, Stage};
 
 use crate::access::{Caller, Permission};
-use crate::catalog::candidates::{Candidate, Candidates};
+use crate::catalog::candidates::{Candidate, Candidates, Newest};
 use crate::catalog::{Error, StoredBuild};
 
 /// What a caller may read of the candidates.
 pub(super) struct Visible<'a> {
     pub(super) source: &'a dyn Candidates,
     pub(super) caller: &'a Caller,
+}
+
+/// The builds of a product that is hidden.
+struct Nothing;
+
+impl Newest for Nothing {
+    fn next(&mut self, _most: usize) -> Result<Vec<Candidate>, Error> {
+        Ok(Vec::new())
+    }
 }
 
 impl Visible<'_> {
@@ -19,18 +28,15 @@ impl Visible<'_> {
 }
 
 impl Candidates for Visible<'_> {
-    fn newest(
-        &self,
+    fn newest<'a>(
+        &'a self,
         product: &ProductName,
         asked: Option<&Platform>,
-        below: Option<Version>,
-        at_least: usize,
-        most: usize,
-    ) -> Result<Vec<Candidate>, Error> {
+    ) -> Result<Box<dyn Newest + 'a>, Error> {
         if self.hides(product) {
-            return Ok(Vec::new());
+            return Ok(Box::new(Nothing));
         }
-        self.source.newest(product, asked, below, at_least, most)
+        self.source.newest(product, asked)
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {

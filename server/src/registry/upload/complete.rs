@@ -3,19 +3,30 @@
 //! The order is for a process that may die between any two lines: the archive's bytes are durable
 //! before its row, and the upload's own row and file go last, so that what was cut is done again.
 
-use std::io::BufReader;
+use std::io::{BufReader, Cursor};
 
+use bytes::Bytes;
 use larder_schema::archive::{self, ArchiveError, ArchiveFormat, Index, NoSink};
 use larder_schema::{Checksum, Sums};
 use tracing::{Instrument as _, info, warn};
 
 use super::staging::{Gate, blocking};
 use super::{ArchiveRefused, Standing, UploadError};
+use crate::blobs;
 use crate::catalog::{StoredArchive, Upload};
 use crate::registry::Registry;
 
 /// Bytes that are read ahead of the archive reader.
 const READ_AHEAD: usize = 256 * 1024;
+
+/// Where the bytes are that an upload brought.
+#[derive(Clone, Debug)]
+pub(super) enum Brought {
+    /// In its staged file.
+    Staged,
+    /// In memory: they came in one go, and are few.
+    Whole(Bytes),
+}
 
 impl Registry {
     /// Completes an upload whose bytes are all there, and goes on doing so when the asker is gone.
@@ -42,11 +53,10 @@ impl Registry {
         mut gate: Gate,
     ) -> Result<Standing, UploadError> {
         let sums = self.hashes(&upload, &mut gate).await?.finish();
-        match self.keep(&upload, &sums).await {
+        match self.keep(&upload, &sums, &Brought::Staged).await {
             Ok(()) => {
-                self.inner.catalog.note_sender(&upload.token, &sums.sha256).await?;
                 self.inner.uploads.remember(&upload);
-                self.forget(&upload, gate).await?;
+                self.clear(&upload, gate).await;
                 Ok(Standing { offset: upload.length, ..Standing::of(&upload) })
             }
             Err(
@@ -62,19 +72,27 @@ impl Registry {
         }
     }
 
-    async fn keep(&self, upload: &Upload, sums: &Sums) -> Result<(), UploadError> {
+    /// Keeps the archive, notes who sent it, and forgets the upload's row.
+    pub(super) async fn keep(
+        &self,
+        upload: &Upload,
+        sums: &Sums,
+        brought: &Brought,
+    ) -> Result<(), UploadError> {
         let found = sums.sha256;
         if let Some(promised) = upload.sha256.filter(|promised| *promised != found) {
             self.inner.metrics.archive("wrong_sum");
             return Err(UploadError::WrongSum { promised, found });
         }
         let format = format_of(&upload.filename)?;
-        if self.is_kept(upload, sums, format).await? {
+        if self.is_kept(upload, sums, format, brought).await? {
+            self.inner.catalog.note_sender(&upload.token, &found).await?;
+            self.inner.catalog.end_upload(&upload.id).await?;
             self.inner.metrics.archive("known");
             return Ok(());
         }
-        let index = self.index(upload, format).await?;
-        self.record(upload, sums, format, &index).await?;
+        let index = self.index(upload, format, brought).await?;
+        self.record(upload, sums, format, &index, brought).await?;
         self.inner.metrics.archive("stored");
         let size_bytes = sums.size;
         info!(checksum = %Checksum::Sha256(found), size_bytes, "keeps `{}`", upload.filename);
@@ -90,13 +108,14 @@ impl Registry {
         upload: &Upload,
         sums: &Sums,
         format: ArchiveFormat,
+        brought: &Brought,
     ) -> Result<bool, UploadError> {
         let checksum = Checksum::Sha256(sums.sha256);
         let Some(known) = self.inner.catalog.archive(&checksum).await? else { return Ok(false) };
         if self.inner.blobs.size(&known.key).await? != Some(sums.size) {
             warn!(%checksum, "the bytes of a known archive were gone; puts them back");
-            let staged = self.inner.uploads.path(&upload.id);
-            self.inner.blobs.restore(&known.key, &staged, sums).await?;
+            let fresh = self.adopt(upload, sums, brought).await?;
+            self.inner.blobs.put_back(&known.key, &fresh).await?;
         }
         if known.format != format && self.inner.catalog.is_named(&sums.sha256).await? {
             return Err(other_format(upload, known.format));
@@ -104,16 +123,43 @@ impl Registry {
         Ok(known.format == format)
     }
 
+    /// Gives the bytes a key of their own; they are durable under it when this returns.
+    async fn adopt(
+        &self,
+        upload: &Upload,
+        sums: &Sums,
+        brought: &Brought,
+    ) -> Result<String, blobs::Error> {
+        let staged = self.inner.uploads.path(&upload.id);
+        match brought {
+            Brought::Staged => self.inner.blobs.adopt(&staged, sums).await,
+            Brought::Whole(bytes) => self.inner.blobs.keep(bytes.clone(), &staged, sums).await,
+        }
+    }
+
     /// Reads the archive from its first byte to its last.
-    async fn index(&self, upload: &Upload, format: ArchiveFormat) -> Result<Index, UploadError> {
+    async fn index(
+        &self,
+        upload: &Upload,
+        format: ArchiveFormat,
+        brought: &Brought,
+    ) -> Result<Index, UploadError> {
         let permit = self.inner.uploads.index.acquire().await;
         let _permit = permit.map_err(|_| UploadError::Stopped)?;
         let (path, filename) = (self.inner.uploads.path(&upload.id), upload.filename.clone());
+        let brought = brought.clone();
         let limits = self.inner.config.limits.archive();
         let read = blocking(move || {
-            let source = BufReader::with_capacity(READ_AHEAD, std::fs::File::open(path)?);
-            archive::read(source, format, &limits, &mut NoSink)
-                .map_err(|error| to_refusal(error, filename))
+            let read = match brought {
+                Brought::Staged => {
+                    let source = BufReader::with_capacity(READ_AHEAD, std::fs::File::open(path)?);
+                    archive::read(source, format, &limits, &mut NoSink)
+                }
+                Brought::Whole(bytes) => {
+                    archive::read(Cursor::new(bytes), format, &limits, &mut NoSink)
+                }
+            };
+            read.map_err(|error| to_refusal(error, filename))
         });
         let read = read.await;
         if matches!(read, Err(UploadError::Refused(_))) {
@@ -128,9 +174,9 @@ impl Registry {
         sums: &Sums,
         format: ArchiveFormat,
         index: &Index,
+        brought: &Brought,
     ) -> Result<(), UploadError> {
-        let staged = self.inner.uploads.path(&upload.id);
-        let key = self.inner.blobs.adopt(&staged, sums).await?;
+        let key = self.adopt(upload, sums, brought).await?;
         let archive = StoredArchive {
             sums: *sums,
             format,
@@ -139,7 +185,7 @@ impl Registry {
             tar_sha256: index.tar_sha256,
             unpacked_bytes: index.unpacked_bytes,
         };
-        let recorded = self.inner.catalog.record_archive(&archive, index).await;
+        let recorded = self.inner.catalog.complete_upload(upload, &archive, index).await;
         if !self.is_named(&archive, recorded.as_ref().ok()).await
             && let Err(error) = self.inner.blobs.delete(&key).await
         {

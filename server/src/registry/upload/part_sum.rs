@@ -76,6 +76,13 @@ impl PartSum {
         }
     }
 
+    /// Whether these bytes have this sum.
+    pub(super) fn is_of(&self, bytes: &[u8]) -> bool {
+        let mut hasher = self.hasher();
+        hasher.update(bytes);
+        self.fits(hasher)
+    }
+
     /// Whether what was hashed has this sum.
     pub(super) fn fits(&self, hasher: PartHasher) -> bool {
         hasher.finish() == self.digest

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{Standing, UploadError};
 use crate::access::Caller;
-use crate::catalog::Upload;
+use crate::catalog::{Upload, UploadQuota};
 use crate::durable::sync_folder;
 
 /// How many uploads that are done are remembered, for clients whose connection broke at the end.
@@ -25,6 +25,8 @@ pub(in crate::registry) struct Uploads {
     folder: PathBuf,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     done: Mutex<VecDeque<Done>>,
+    /// By token, what is coming whole: how many, and how many bytes.
+    whole: Mutex<HashMap<Sha256, (u64, u64)>>,
     /// Archives that may be read at once.
     pub(super) index: Semaphore,
     /// Where work goes on that must not end with the request that began it.
@@ -78,6 +80,7 @@ impl Uploads {
             folder,
             slots: Mutex::default(),
             done: Mutex::default(),
+            whole: Mutex::default(),
             index: Semaphore::new(index_at_once),
             runtime: tokio::runtime::Handle::current(),
         }
@@ -100,6 +103,33 @@ impl Uploads {
         };
         for slot in slots {
             drop(slot.take_over().await);
+        }
+    }
+
+    /// Counts an archive that comes whole, unless its token then had more coming than `quota`; then
+    /// what it has is told.
+    pub(super) fn enter_whole(
+        &self,
+        token: &Sha256,
+        length: u64,
+        quota: UploadQuota,
+    ) -> Result<(), (u64, u64)> {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let (uploads, bytes) = whole.get(token).copied().unwrap_or_default();
+        if uploads >= quota.uploads || bytes.saturating_add(length) > quota.bytes {
+            return Err((uploads, bytes));
+        }
+        whole.insert(*token, (uploads + 1, bytes + length));
+        Ok(())
+    }
+
+    /// Counts it no more.
+    pub(super) fn leave_whole(&self, token: &Sha256, length: u64) {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((uploads, bytes)) = whole.remove(token)
+            && uploads > 1
+        {
+            whole.insert(*token, (uploads - 1, bytes - length));
         }
     }
 

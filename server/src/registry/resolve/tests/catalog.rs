@@ -1,16 +1,16 @@
 //! Catalogs in memory, and random ones of them.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use larder_schema::api::Withdrawal;
 use larder_schema::record::{Abi, BuiltAgainst};
 use larder_schema::{
     BuildKey, BuildName, Context, Dependency, DependencyKind, Platform, ProductName, Role, Stage,
-    Text, Version, Wanted,
+    Text, Wanted,
 };
 
-use crate::catalog::candidates::{Candidate, Candidates};
+use crate::catalog::candidates::{Candidate, Candidates, Newest, sort};
 use crate::catalog::{Error, StoredBuild};
 use crate::registry::resolve::terms::{Listing, Preferences, Terms};
 
@@ -170,26 +170,30 @@ impl Memory {
     }
 }
 
+/// What is still to be read of a product's builds.
+struct InMemory<'a> {
+    all: VecDeque<Candidate>,
+    read: &'a Cell<usize>,
+}
+
+impl Newest for InMemory<'_> {
+    fn next(&mut self, most: usize) -> Result<Vec<Candidate>, Error> {
+        let found: Vec<Candidate> = self.all.drain(..most.min(self.all.len())).collect();
+        self.read.set(self.read.get() + found.len());
+        Ok(found)
+    }
+}
+
 impl Candidates for Memory {
-    fn newest(
-        &self,
+    fn newest<'a>(
+        &'a self,
         product: &ProductName,
         asked: Option<&Platform>,
-        below: Option<Version>,
-        at_least: usize,
-        most: usize,
-    ) -> Result<Vec<Candidate>, Error> {
+    ) -> Result<Box<dyn Newest + 'a>, Error> {
         let mut all = self.of(product);
-        all.retain(|candidate| {
-            below.is_none_or(|below| candidate.name.version < below)
-                && asked.is_none_or(|asked| candidate.platform.fits(asked))
-        });
-        all.sort_by_key(|candidate| std::cmp::Reverse(candidate.name.version));
-        let last = all.get(at_least.saturating_sub(1)).map(|last| last.name.version);
-        all.retain(|candidate| last.is_none_or(|last| candidate.name.version >= last));
-        all.truncate(most);
-        self.read.set(self.read.get() + all.len());
-        Ok(all)
+        all.retain(|candidate| asked.is_none_or(|asked| candidate.platform.fits(asked)));
+        sort(&mut all, asked);
+        Ok(Box::new(InMemory { all: all.into(), read: &self.read }))
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {

@@ -17,10 +17,23 @@ fn name(text: &str) -> BuildName {
 }
 
 #[test]
-fn no_more_of_one_version_is_read_than_the_limit() {
+fn of_a_version_with_many_builds_only_the_newest_few_are_read() {
     let mut memory = Memory::default();
     for number in 0..1_000 {
         memory.add("a", &name(&format!("1.0.0-b{number}")), "any", &[]);
+    }
+
+    let found = resolved_within(&memory, &asked(&[("a", "*")]), 100, MINUTE).unwrap().unwrap();
+
+    assert_eq!(found[&"a".parse().unwrap()].name, name("1.0.0-b999"));
+    assert!(memory.read.get() < 10, "{}", memory.read.get());
+}
+
+#[test]
+fn no_more_of_one_version_is_read_than_the_limit() {
+    let mut memory = Memory::default();
+    for number in 0..1_000 {
+        memory.add("a", &name(&format!("1.0.0-b{number}")), "any", &[]).test = true;
     }
 
     let stopped = resolved_within(&memory, &asked(&[("a", "*")]), 100, MINUTE);
