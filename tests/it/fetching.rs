@@ -167,7 +167,11 @@ async fn a_closure_is_fetched_unpacked_or_as_it_was_published() {
     }
     assert_eq!(first["fetched"].as_array().unwrap().len(), 2);
     assert_eq!((asked_again, &again["fetched_bytes"]), (asked, &json!(0)));
-    assert!(mended.stdout.starts_with("1 of 2 builds in archives are new"), "{}", mended.all());
+    assert!(
+        mended.stdout.starts_with("fetched 1 build into archives, 1 there already"),
+        "{}",
+        mended.all()
+    );
     assert!(none.stderr.contains("nothing"), "{}", none.all());
 }
 
@@ -217,7 +221,7 @@ async fn a_plan_that_went_on_replaces_what_was_fetched_for_the_one_before() {
 
     let told = world.larder.ok(["plan", "sources.json", "--fetch", "deps"]);
 
-    assert!(told.stdout.contains("1 of 2 builds in deps are new"), "{}", told.all());
+    assert!(told.stdout.contains("fetched 1 build into deps, 1 there already"), "{}", told.all());
     assert_eq!(contents(&world.larder.path("deps/afw")), ["lib 755 /", "lib/afw.txt 644 newer"]);
 }
 

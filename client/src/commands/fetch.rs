@@ -92,9 +92,8 @@ pub(super) async fn fetch(
 pub(super) fn told(fetched: &Fetched, to: &Path) -> String {
     let unchanged = fetched.fetched.iter().filter(|there| there.unchanged).count();
     format!(
-        "{} of {} in {} are new ({} fetched, {} reused)\n",
-        fetched.fetched.len() - unchanged,
-        super::words::counted(fetched.fetched.len(), "build"),
+        "fetched {} into {}, {unchanged} there already ({} fetched, {} reused)\n",
+        super::words::counted(fetched.fetched.len() - unchanged, "build"),
         to.display(),
         indicatif::HumanBytes(fetched.fetched_bytes),
         indicatif::HumanBytes(fetched.reused_bytes)
