@@ -185,3 +185,40 @@ impl<'a> Replay<'a> {
         Ok(Some(Batch { parcels, builds, took }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use larder_tests::TestRegistry;
+
+    use super::*;
+    use crate::example::{EXAMPLE, Written};
+
+    async fn replayed(history: &History, distributes: bool) -> Document {
+        let registry = TestRegistry::start().await;
+        let token = registry.admin().token().unwrap().to_owned();
+        let api = Api::new(registry.origin(), token).unwrap();
+        let policies = vec![Policy::Exact, Policy::Direct, Policy::Semver];
+        let mut replay = Replay::new(history, api, policies, 4, distributes).unwrap();
+        for run in &history.runs {
+            replay.plan(run).await.unwrap();
+            replay.publish(run).await.unwrap();
+        }
+        assert_eq!(replay.faults, Vec::<String>::new());
+        replay.counted
+    }
+
+    #[tokio::test]
+    async fn each_policy_reuses_in_the_example_what_it_must() {
+        let written = Written::new(&EXAMPLE);
+        let history = History::read(&[written.path().to_owned()]).unwrap();
+
+        for distributes in [false, true] {
+            let counted = replayed(&history, distributes).await;
+
+            let reused = |policy: &str| counted.policies[policy].reused;
+            assert_eq!([reused("exact"), reused("direct"), reused("semver")], [2, 4, 6]);
+            assert_eq!(counted.policies["semver"].risky, 4);
+            assert_eq!((counted.product_builds, counted.binaries_stored), (12, 10));
+        }
+    }
+}
