@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use order::{MOST_NEEDED, MOST_SOURCES, PlanFault};
-pub use reason::{Reason, in_words};
+pub use reason::{Reason, enumerated, in_words};
 
 use crate::api::Withdrawal;
 use crate::build::{BuildId, BuildName};

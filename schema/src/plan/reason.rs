@@ -260,16 +260,19 @@ pub fn in_words(reasons: &[Reason]) -> String {
     said.join("; ")
 }
 
-fn built_anew(mut products: Vec<String>) -> Option<String> {
-    if let Some(more @ 1..) = products.len().checked_sub(MOST_NAMED) {
-        products.truncate(MOST_NAMED);
-        products.push(format!("{more} more"));
+fn built_anew(products: Vec<String>) -> Option<String> {
+    let verb = if products.len() == 1 { "is" } else { "are" };
+    enumerated(products).map(|products| format!("{products} {verb} built anew"))
+}
+
+/// Names as a sentence has them, of many only the first: "`a`, `b` and 2 more"; none: there are none.
+pub fn enumerated(mut names: Vec<String>) -> Option<String> {
+    if let Some(more @ 1..) = names.len().checked_sub(MOST_NAMED) {
+        names.truncate(MOST_NAMED);
+        names.push(format!("{more} more"));
     }
-    let last = products.pop()?;
-    Some(match products.is_empty() {
-        true => format!("{last} is built anew"),
-        false => format!("{} and {last} are built anew", products.join(", ")),
-    })
+    let last = names.pop()?;
+    Some(if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) })
 }
 
 fn joined(things: &[impl fmt::Display]) -> String {

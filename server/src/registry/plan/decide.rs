@@ -218,7 +218,7 @@ impl<'a> Planning<'a> {
         let (action, because) = match found.taken {
             Some(taken) => {
                 let differs = self.differs(&question, &taken)?;
-                let because = words::reused(&question, &taken, &differs);
+                let because = words::reused(&question, &taken);
                 let reuse = Box::new(listed(&source.product, &taken));
                 let archive_name = self.stock.archive_name(taken.seq)?;
                 done.taken = Some(taken);

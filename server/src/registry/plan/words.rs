@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use larder_schema::plan::{Reason, Step, in_words};
+use larder_schema::plan::{Step, enumerated};
 use larder_schema::{BuildName, BuildRef, Policy, ProductName};
 
 use super::Stop;
@@ -12,22 +12,25 @@ use crate::catalog::stock::Stocked;
 /// How many things a sentence names.
 const MOST_SAID: usize = 5;
 
-/// Why a build is reused.
-pub(super) fn reused(question: &Question<'_>, taken: &Stocked, differs: &[Reason]) -> String {
-    if question.needs.is_empty() {
-        return "built from this revision".to_owned();
-    }
-    let is_exact = question.needs.iter().all(|needed| {
-        let now = needed.taken.as_ref();
-        now.is_some_and(|now| taken.against.as_deref().unwrap_or_default().contains(&now.seq))
-    });
-    let against = match question.policy {
-        _ if is_exact => return "built from this revision against the same builds".to_owned(),
-        Policy::Exact | Policy::Content => "builds with the same contents",
-        Policy::Direct => "the same revisions",
-        Policy::Semver => "the same revisions or major versions",
+/// Why a build is reused, and which of its dependencies are not what it was built against.
+pub(super) fn reused(question: &Question<'_>, taken: &Stocked) -> String {
+    let against = taken.against.as_deref().unwrap_or_default();
+    let others = question
+        .needs
+        .iter()
+        .filter(|needed| needed.taken.as_ref().is_none_or(|now| !against.contains(&now.seq)));
+    let others: Vec<String> = others.map(|needed| format!("`{}`", needed.source.product)).collect();
+    let alike = match question.policy {
+        Policy::Exact | Policy::Content => "with the same contents",
+        Policy::Direct => "of the same revision",
+        Policy::Semver => "of the same revision or major version",
     };
-    format!("built from this revision against {against}: {}", in_words(differs))
+    let are = if others.len() == 1 { "is another build" } else { "are other builds" };
+    match enumerated(others) {
+        Some(others) => format!("built from this revision; {others} {are} {alike}"),
+        None if question.needs.is_empty() => "built from this revision".to_owned(),
+        None => "built from this revision against the same builds".to_owned(),
+    }
 }
 
 fn joined<T: ToString>(things: &[T], between: &str) -> String {
