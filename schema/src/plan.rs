@@ -1,6 +1,7 @@
 //! Plans: what of some sources must be built, and which binaries there are for the rest (DMTN-106
 //! §A.2.3).
 
+mod few;
 mod order;
 mod reason;
 
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use order::{MOST_SOURCES, PlanFault};
+pub use few::sources as read_sources;
+pub use order::{MOST_NEEDED, MOST_SOURCES, PlanFault};
 pub use reason::{Reason, in_words};
 
 use crate::api::Withdrawal;
@@ -27,7 +29,9 @@ use crate::version::Version;
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
-    /// All sources of the build, each product once, in any order; at most [`MOST_SOURCES`].
+    /// All sources of the build, each product once, in any order; at most [`MOST_SOURCES`], with
+    /// [`MOST_NEEDED`] dependencies together.
+    #[serde(deserialize_with = "few::sources")]
     pub sources: Vec<Source>,
     /// For which platform: its builds, those of its variants and those for `any` fit.
     pub platform: Platform,
@@ -72,7 +76,7 @@ pub struct Source {
     pub repository: Option<Url>,
     /// The products that it is built against directly, all of them sources too. It is a set: what is
     /// named twice counts once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "few::needed", skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Needed>,
 }
 

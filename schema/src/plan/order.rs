@@ -9,6 +9,8 @@ use crate::text::Revision;
 
 /// The most sources that one plan is asked about.
 pub const MOST_SOURCES: usize = 10_000;
+/// The most dependencies that these have together.
+pub const MOST_NEEDED: usize = 200_000;
 /// How many products of a circle a sentence names.
 const SHOWN: usize = 40;
 

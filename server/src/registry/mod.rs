@@ -14,6 +14,8 @@ pub mod plan;
 pub mod products;
 pub mod promote;
 pub mod publish;
+#[cfg(test)]
+mod random;
 pub mod resolve;
 pub mod statements;
 pub mod tokens;

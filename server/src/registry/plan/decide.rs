@@ -300,18 +300,18 @@ impl<'a> Planning<'a> {
             if stop.is_err() || found.taken.as_ref().is_some_and(|taken| taken.seq > build.seq) {
                 return ControlFlow::Break(());
             }
-            match self.terms.obstacle(&build) {
-                None if will_do(&build) => {
+            match self.terms.obstacles(&build).as_slice() {
+                [] if will_do(&build) => {
                     found.taken = Some(build);
                     return ControlFlow::Break(());
                 }
-                Some(Obstacle::Withdrawn(_)) if will_do(&build) => {
+                [Obstacle::Withdrawn(_)] if will_do(&build) => {
                     let last = found.withdrawn.as_ref();
                     if last.is_none_or(|last| last.seq < build.seq) {
                         found.withdrawn = Some(build);
                     }
                 }
-                None | Some(_) => {}
+                _ => {}
             }
             ControlFlow::Continue(())
         })?;

@@ -29,7 +29,6 @@ pub(super) enum Obstacle {
         need: Need,
         host: Option<Text>,
     },
-    /// The last, so that nothing else stands in the way of what was withdrawn.
     Withdrawn(Withdrawal),
 }
 
@@ -57,22 +56,21 @@ impl Terms {
         request.or_else(settings).unwrap_or(self.settings.policy)
     }
 
-    /// The first thing that stands in the way of a build.
-    pub(super) fn obstacle(&self, build: &Stocked) -> Option<Obstacle> {
+    /// All that stands in the way of a build; of one that does not fit the platform, that alone.
+    pub(super) fn obstacles(&self, build: &Stocked) -> Vec<Obstacle> {
         if !build.platform.fits(&self.request.platform) {
-            return Some(Obstacle::Platform(build.platform.clone()));
-        }
-        if build.test {
-            return Some(Obstacle::Test);
-        }
-        if build.facts.dirty {
-            return Some(Obstacle::Dirty);
+            return vec![Obstacle::Platform(build.platform.clone())];
         }
         let asked = self.request.built_in.as_ref();
-        if asked.is_some_and(|asked| build.facts.built_in.as_ref() != Some(asked)) {
-            return Some(Obstacle::Environment);
-        }
-        self.lacks(build).or_else(|| build.withdrawn.clone().map(Obstacle::Withdrawn))
+        let elsewhere = asked.is_some_and(|asked| build.facts.built_in.as_ref() != Some(asked));
+        let found = [
+            build.test.then_some(Obstacle::Test),
+            build.facts.dirty.then_some(Obstacle::Dirty),
+            elsewhere.then_some(Obstacle::Environment),
+            self.lacks(build),
+            build.withdrawn.clone().map(Obstacle::Withdrawn),
+        ];
+        found.into_iter().flatten().collect()
     }
 
     /// What a build needs and the host has not; of what nothing is said, it is thought to have it.

@@ -23,26 +23,25 @@ struct InTheWay {
 }
 
 impl InTheWay {
-    fn add(&mut self, obstacle: Obstacle, build: Stocked) {
+    fn add(&mut self, obstacle: Obstacle, build: &Stocked) {
+        let name = || build.name.clone();
         let reason = match obstacle {
             Obstacle::Platform(platform) => {
                 tell(&mut self.platforms, platform);
                 Reason::Platform { there: Vec::new() }
             }
             Obstacle::Environment => {
-                if let Some(environment) = build.facts.built_in {
-                    tell(&mut self.environments, environment);
+                if let Some(environment) = &build.facts.built_in {
+                    tell(&mut self.environments, environment.clone());
                 }
                 Reason::Environment { there: Vec::new() }
             }
-            Obstacle::Test => Reason::Test { build: build.name },
-            Obstacle::Dirty => Reason::Dirty { build: build.name },
+            Obstacle::Test => Reason::Test { build: name() },
+            Obstacle::Dirty => Reason::Dirty { build: name() },
             Obstacle::Host { what, need, host } => {
                 Reason::Host { what, need: need.to_string(), host }
             }
-            Obstacle::Withdrawn(why) => {
-                Reason::Withdrawn(WithdrawnBuild { build: build.name, why })
-            }
+            Obstacle::Withdrawn(why) => Reason::Withdrawn(WithdrawnBuild { build: name(), why }),
         };
         let kind = std::mem::discriminant(&reason);
         if self.reasons.iter().all(|known| std::mem::discriminant(known) != kind) {
@@ -90,15 +89,13 @@ impl Planning<'_> {
         let (mut in_the_way, mut nearest, mut stop) = (InTheWay::default(), None, Ok(()));
         self.stock.of_source(number, &mut |build| {
             stop = self.budget.count();
-            match self.terms.obstacle(&build) {
-                _ if stop.is_err() => return ControlFlow::Break(()),
-                None => {
-                    nearest = Some(build);
-                    return ControlFlow::Break(());
-                }
-                Some(obstacle) => in_the_way.add(obstacle, build),
+            let obstacles = self.terms.obstacles(&build);
+            if stop.is_ok() && !obstacles.is_empty() {
+                obstacles.into_iter().for_each(|obstacle| in_the_way.add(obstacle, &build));
+                return ControlFlow::Continue(());
             }
-            ControlFlow::Continue(())
+            nearest = Some(build);
+            ControlFlow::Break(())
         })?;
         stop?;
         let Some(nearest) = nearest else { return Ok((in_the_way.into_reasons(), None)) };

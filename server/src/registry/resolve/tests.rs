@@ -15,12 +15,13 @@ use larder_schema::closure::Closure;
 use larder_schema::{Build, BuildKey, BuildName, Listed, ProductName};
 
 use self::brute::Best;
-use self::catalog::{Memory, Random, terms};
+use self::catalog::{Memory, terms};
 use super::pool::{Budget, Pool};
 use super::solver::Outcome;
 use super::terms::Terms;
 use super::{NoAnswer, ResolveError, Stop, explain, search};
 use crate::catalog::candidates::Candidate;
+use crate::registry::random::Random;
 
 /// How many catalogs are tried.
 const CATALOGS: u64 = 10_000;

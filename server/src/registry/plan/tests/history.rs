@@ -1,0 +1,241 @@
+//! Random small histories of builds, and questions about them.
+
+use larder_schema::archive::{ArchiveFormat, Index};
+use larder_schema::{Build, Digest, PlanRequest, Platform, Sums, TreeChecksum};
+use serde_json::{Value, json};
+
+use crate::catalog::StoredArchive;
+use crate::registry::random::Random;
+
+const PRODUCTS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const REVISIONS: [&str; 3] = ["1", "2", "3"];
+const VERSIONS: [&str; 8] =
+    ["0.0.0", "0.4.1", "0.4.7", "0.5.0", "1.0.0", "1.2.0", "2.0.0", "2.0.1"];
+const PLATFORMS: [&str; 6] =
+    ["linux-x86_64", "linux-x86_64", "linux-x86_64", "linux-x86_64-v2", "any", "macos-aarch64"];
+const REQUIREMENTS: [&str; 6] = ["*", "*", "*", "^1.0", ">=0.4.1", "<2"];
+
+/// What there is in a history that the policies are not defined by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Oddities {
+    /// Everything: platforms, test builds, what is not told, what comes too late.
+    All,
+    /// Nothing: one platform, everything is told, everything will do.
+    None,
+}
+
+/// A build as it is published.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) build: Build,
+    pub(super) digest: Digest,
+    pub(super) withdrawn: bool,
+}
+
+impl Made {
+    pub(super) fn of(record: Value, withdrawn: bool) -> Self {
+        let build: Build = serde_json::from_value(record).unwrap();
+        Self { digest: build.digest().unwrap(), build, withdrawn }
+    }
+
+    /// Makes it a build whose contents are those of no other.
+    pub(super) fn drop_archive(&mut self) {
+        (self.build.archive, self.build.tree) = (None, None);
+        self.digest = self.build.digest().unwrap();
+    }
+
+    /// Whether it may stand among what a build for `platform` was built against.
+    fn fits(&self, product: &str, platform: &Platform) -> bool {
+        self.build.product.as_str() == product && self.build.platform.fits(platform)
+    }
+}
+
+/// Archives of different bytes; the first two unpack to the same.
+pub(super) fn archives() -> Vec<(StoredArchive, Index)> {
+    let archive = |(name, tree): (&str, u8)| {
+        let tree = TreeChecksum([tree; 32]);
+        let stored = StoredArchive {
+            sums: Sums::of(name.as_bytes()),
+            format: ArchiveFormat::Tar,
+            key: format!("archives/{name}"),
+            tree,
+            tar_sha256: None,
+            unpacked_bytes: 1,
+        };
+        (stored, Index { entries: Vec::new(), tree, tar_sha256: None, unpacked_bytes: 1 })
+    };
+    [("one", 1), ("again", 1), ("two", 2), ("three", 3)].map(archive).into()
+}
+
+/// What is the same for a product at a revision, mostly.
+struct Habit {
+    version: &'static str,
+    needs: Vec<usize>,
+}
+
+fn habit(product: usize, revision: usize) -> Habit {
+    let mut random = Random::new((product * 10 + revision) as u64);
+    let mut needs: Vec<usize> = (0..product).collect();
+    while needs.len() > 3 || (!needs.is_empty() && random.once_in(4)) {
+        needs.remove(random.below(needs.len()));
+    }
+    // Revisions follow each other by versions that are sometimes alike.
+    Habit { version: VERSIONS[(product + revision * 2) % VERSIONS.len()], needs }
+}
+
+/// A history in the order of its publication.
+pub(super) fn history(random: &mut Random, oddities: Oddities) -> Vec<Made> {
+    let mut history: Vec<Made> = Vec::new();
+    let count = 10 + random.below(50);
+    for number in 0..count {
+        // In rounds, as builds are made: what needs others comes after them.
+        let product = if random.once_in(6) { random.below(6) } else { number % 6 };
+        let made = build(random, &history, product, &format!("b{number}"), oddities);
+        history.push(made);
+    }
+    if oddities == Oddities::All && random.once_in(3) {
+        for _ in 0..count {
+            let (one, two) = (random.below(count), random.below(count));
+            history.swap(one, two);
+        }
+    }
+    history
+}
+
+fn build(
+    random: &mut Random,
+    before: &[Made],
+    product: usize,
+    id: &str,
+    oddities: Oddities,
+) -> Made {
+    let odd = |random: &mut Random, times| oddities == Oddities::All && random.once_in(times);
+    let revisions = if random.once_in(3) { 3 } else { 2 };
+    let revision = random.below(revisions);
+    let Habit { version, needs } = habit(product, revision);
+    let version = if random.once_in(12) { random.one(&VERSIONS) } else { version };
+    let platform = if oddities == Oddities::All { random.one(&PLATFORMS) } else { "linux-x86_64" };
+    let mut record = json!({
+        "product": PRODUCTS[product], "version": version, "build": id, "platform": platform,
+        "archive": null,
+        "source": {"repository": "https://example.org/x", "revision": REVISIONS[revision].repeat(40)},
+    });
+    let mut dependencies = Vec::new();
+    for needed in needs {
+        if odd(random, 20) {
+            continue;
+        }
+        dependencies.extend(dependency(random, before, PRODUCTS[needed], platform, oddities));
+    }
+    record["dependencies"] = json!(dependencies);
+    if random.once_in(2) {
+        let archives = archives();
+        let (stored, _) = random.one(&archives);
+        record["archive"] = json!({"sha256": stored.sums.sha256, "name": "x.tar"});
+        record["tree"] = json!(stored.tree);
+    }
+    if odd(random, 3) {
+        record["built_in"] = json!({"name": "env", "version": random.one(&["1", "2"])});
+    }
+    if odd(random, 10) {
+        record["test"] = json!(true);
+    }
+    if odd(random, 12) {
+        record["source"]["dirty"] = json!(true);
+    }
+    if odd(random, 25) {
+        record["source"] = json!(null);
+    }
+    if odd(random, 8) {
+        record["abi"] = json!("exact");
+    }
+    if odd(random, 8) {
+        record["needs"] = json!({"glibc": random.one(&[">=2.17", ">=2.28"])});
+    }
+    Made::of(record, odd(random, 12))
+}
+
+/// One dependency of a record, or two of different kinds.
+fn dependency(
+    random: &mut Random,
+    before: &[Made],
+    product: &str,
+    platform: &str,
+    oddities: Oddities,
+) -> Vec<Value> {
+    let odd = |random: &mut Random, times| oddities == Oddities::All && random.once_in(times);
+    let platform: Platform = platform.parse().unwrap();
+    let there: Vec<&Made> = before.iter().filter(|made| made.fits(product, &platform)).collect();
+    let requirement = if oddities == Oddities::All { random.one(&REQUIREMENTS) } else { "*" };
+    let mut told = json!({"product": product, "requirement": requirement});
+    if there.is_empty() || odd(random, 25) {
+        if odd(random, 2) {
+            told["built_against"] = json!({"build": "1.0.0-nowhere"});
+        }
+        return vec![told];
+    }
+    // Mostly one of the last.
+    let back = if random.once_in(3) { there.len() } else { there.len().min(3) };
+    let against = there[there.len() - 1 - random.below(back)];
+    told["built_against"] = json!({"build": against.build.name()});
+    if let Some(archive) = &against.build.archive
+        && random.once_in(2)
+    {
+        told["built_against"]["archive"] = json!(Digest(archive.sha256));
+    }
+    if odd(random, 40) {
+        told["built_against"]["archive"] = json!(Digest::of(b"other"));
+    }
+    let mut all = vec![told];
+    if odd(random, 8) {
+        let mut other = all[0].clone();
+        other["kind"] = json!(random.one(&["build", "test"]));
+        if random.once_in(3) {
+            other["built_against"] = json!({"build": random.one(&there).build.name()});
+        }
+        all.push(other);
+    } else if random.once_in(8) {
+        all[0]["kind"] = json!("build");
+    }
+    all
+}
+
+/// What is asked about a history.
+pub(super) fn question(random: &mut Random, oddities: Oddities) -> PlanRequest {
+    let mut sources = Vec::new();
+    for (product, name) in PRODUCTS.into_iter().enumerate() {
+        let revisions = if random.once_in(4) { 3 } else { 2 };
+        let revision = random.below(revisions);
+        let Habit { version, needs } = habit(product, revision);
+        let mut needs: Vec<Value> = needs.into_iter().map(|at| json!(PRODUCTS[at])).collect();
+        if oddities == Oddities::All && random.once_in(10) && !needs.is_empty() {
+            let at = random.below(needs.len());
+            needs[at] = json!({"product": needs[at], "kind": random.one(&["build", "test"])});
+        }
+        if random.once_in(6) {
+            needs.extend(needs.first().cloned());
+        }
+        let version = if random.once_in(10) { random.one(&VERSIONS) } else { version };
+        let mut source = json!({
+            "product": name, "revision": REVISIONS[revision].repeat(40),
+            "dependencies": needs,
+        });
+        if version != "0.0.0" || random.once_in(2) {
+            source["version"] = json!(version);
+        }
+        let at = random.below(sources.len() + 1);
+        sources.insert(at, source);
+    }
+    let mut request = json!({"sources": sources, "platform": "linux-x86_64"});
+    if oddities == Oddities::All {
+        request["platform"] =
+            json!(random.one(&["linux-x86_64", "linux-x86_64", "linux-x86_64-v2", "any"]));
+        if random.once_in(4) {
+            request["built_in"] = json!({"name": "env", "version": "1"});
+        }
+        if random.once_in(2) {
+            request["host"] = json!({"glibc": random.one(&["2.17", "2.36"])});
+        }
+    }
+    serde_json::from_value(request).unwrap()
+}
