@@ -62,21 +62,15 @@ impl Api {
         Ok(())
     }
 
-    /// Publishes builds in one batch.
-    pub async fn publish(&self, builds: Vec<Build>) -> Result<PublishAnswer> {
-        let request = PublishRequest { builds, distribution: None, tags: Vec::new() };
+    /// Publishes builds in one batch, and with them, maybe, a distribution.
+    pub async fn publish(
+        &self,
+        builds: Vec<Build>,
+        distribution: Option<Distribution>,
+    ) -> Result<PublishAnswer> {
+        let request = PublishRequest { builds, distribution, tags: Vec::new() };
         let answer = answer(self.post(&paths::builds()).json(&request), StatusCode::OK).await?;
         Ok(serde_json::from_slice(&answer)?)
-    }
-
-    /// Publishes a distribution of builds that are there.
-    pub async fn distribute(&self, distribution: Distribution) -> Result<()> {
-        let request = PublishRequest {
-            builds: Vec::new(),
-            distribution: Some(distribution),
-            tags: Vec::new(),
-        };
-        answer(self.post(&paths::builds()).json(&request), StatusCode::OK).await.map(drop)
     }
 
     /// What is at an address.

@@ -4,9 +4,11 @@ use anyhow::Result;
 use larder_schema::record::{
     Abi, Archive, BuiltAgainst, Dependency, DependencyKind, Extra, Role, Source,
 };
-use larder_schema::{Build, Digest, Platform, ProductName, Requirement, Sha256};
+use larder_schema::{
+    Build, Digest, Distribution, Listed, Platform, ProductName, Requirement, Sha256, Stage,
+};
 
-use crate::history::History;
+use crate::history::{History, Run};
 
 /// An archive, ready to be sent.
 pub struct Parcel {
@@ -51,6 +53,34 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, bytes: &[u8]) 
     header.set_size(bytes.len() as u64);
     header.set_cksum();
     Ok(tar.append(&header, bytes)?)
+}
+
+/// All products of a build as a distribution, called what the build is called.
+pub fn distribution(history: &History, run: &Run, platform: &Platform) -> Result<Distribution> {
+    let listed = run.binaries.iter().map(|binary| Listed {
+        product: history.product(*binary).clone(),
+        build: history.binaries[*binary].name.clone(),
+        platform: platform.clone(),
+        role: Role::Runtime,
+        record: None,
+        archive: None,
+        tree: None,
+        size: None,
+        extra: Extra::new(),
+    });
+    Ok(Distribution {
+        name: "lsst_distrib".parse()?,
+        version: run.id.as_str().parse()?,
+        platform: platform.clone(),
+        stage: Stage::Test,
+        contexts: Vec::new(),
+        roots: Vec::new(),
+        includes: Vec::new(),
+        builds: listed.collect(),
+        externals: Vec::new(),
+        promoted_from: None,
+        extra: Extra::new(),
+    })
 }
 
 /// The record of a binary, whose own archive and those of its dependencies are known.

@@ -39,3 +39,4 @@ mod tags;
 mod tokens;
 mod uploads;
 mod weeklies;
+mod whole;

@@ -36,6 +36,27 @@ impl Http {
         self.send(request).await
     }
 
+    /// A beginning that brings bytes, not yet sent: the body is to be added.
+    pub fn beginning(
+        &self,
+        filename: &str,
+        length: u64,
+        sha256: Option<&Sha256>,
+    ) -> reqwest::RequestBuilder {
+        self.request(Method::POST, UPLOADS)
+            .header("Tus-Resumable", "1.0.0")
+            .header("Upload-Length", length)
+            .header("Upload-Metadata", metadata(filename, sha256))
+            .header("Content-Type", PART)
+    }
+
+    /// Sends a whole file in the request that begins its upload, with its sum promised.
+    pub async fn upload_at_once(&self, filename: &str, bytes: &[u8]) -> Answer {
+        let sum = Sha256::of(bytes);
+        let request = self.beginning(filename, bytes.len() as u64, Some(&sum));
+        self.send(request.body(bytes.to_owned())).await
+    }
+
     /// Begins an upload and tells its address.
     pub async fn begin_upload(
         &self,

@@ -70,6 +70,9 @@ struct Arguments {
     /// At the end, measure plans and closures of the last build
     #[arg(long)]
     figures: bool,
+    /// Publish with each build a distribution `lsst_distrib` of all its products
+    #[arg(long)]
+    distributions: bool,
     /// Archives that are sent at once
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     at_once: usize,
@@ -113,7 +116,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let server = Server::start(sandbox.path())?;
     let api = Api::new(server.origin(), server.token()?)?;
     let mut peer = Peer::new(&sandbox.path().join("peer"))?;
-    let mut replay = Replay::new(&history, api, arguments.policies(), arguments.at_once)?;
+    let policies = arguments.policies();
+    let (at_once, distributes) = (arguments.at_once, arguments.distributions);
+    let mut replay = Replay::new(&history, api, policies, at_once, distributes)?;
     let mut filled = Filled::default();
     let mut said = Instant::now();
     for (at, run) in runs.iter().enumerate() {

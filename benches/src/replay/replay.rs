@@ -22,6 +22,7 @@ pub(crate) struct Replay<'a> {
     platform: Platform,
     policies: Vec<Policy>,
     at_once: usize,
+    distributes: bool,
     /// The archive of each binary that is published.
     archives: Vec<Option<Sha256>>,
     /// What was counted.
@@ -49,6 +50,7 @@ impl<'a> Replay<'a> {
         api: Api,
         policies: Vec<Policy>,
         at_once: usize,
+        distributes: bool,
     ) -> Result<Self> {
         Ok(Self {
             history,
@@ -56,6 +58,7 @@ impl<'a> Replay<'a> {
             platform: "linux-x86_64".parse()?,
             policies,
             at_once,
+            distributes,
             archives: vec![None; history.binaries.len()],
             counted: Document::default(),
             faults: Vec::new(),
@@ -146,7 +149,7 @@ impl<'a> Replay<'a> {
 
     /// Publishes the binaries that a build is the first to have; none: it has none.
     pub(crate) async fn publish(&mut self, run: &Run) -> Result<Option<Batch>> {
-        if run.new.is_empty() {
+        if run.new.is_empty() && !self.distributes {
             return Ok(None);
         }
         let (history, platform) = (self.history, &self.platform);
@@ -163,7 +166,11 @@ impl<'a> Replay<'a> {
         let sent = stream::iter(&parcels).map(|parcel| self.api.upload(parcel));
         sent.buffer_unordered(self.at_once).try_collect::<()>().await?;
         let uploaded = began.elapsed();
-        let answer = self.api.publish(builds.clone()).await;
+        let distribution = match self.distributes {
+            true => Some(parcel::distribution(history, run, platform)?),
+            false => None,
+        };
+        let answer = self.api.publish(builds.clone(), distribution).await;
         let answer = answer.with_context(|| format!("publishing {}", run.id))?;
         let took = began.elapsed();
         ensure!(
@@ -176,5 +183,42 @@ impl<'a> Replay<'a> {
         self.publishing += took - uploaded;
         self.counted.binaries_stored += builds.len() as u64;
         Ok(Some(Batch { parcels, builds, took }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_tests::TestRegistry;
+
+    use super::*;
+    use crate::example::{EXAMPLE, Written};
+
+    async fn replayed(history: &History, distributes: bool) -> Document {
+        let registry = TestRegistry::start().await;
+        let token = registry.admin().token().unwrap().to_owned();
+        let api = Api::new(registry.origin(), token).unwrap();
+        let policies = vec![Policy::Exact, Policy::Direct, Policy::Semver];
+        let mut replay = Replay::new(history, api, policies, 4, distributes).unwrap();
+        for run in &history.runs {
+            replay.plan(run).await.unwrap();
+            replay.publish(run).await.unwrap();
+        }
+        assert_eq!(replay.faults, Vec::<String>::new());
+        replay.counted
+    }
+
+    #[tokio::test]
+    async fn each_policy_reuses_in_the_example_what_it_must() {
+        let written = Written::new(&EXAMPLE);
+        let history = History::read(&[written.path().to_owned()]).unwrap();
+
+        for distributes in [false, true] {
+            let counted = replayed(&history, distributes).await;
+
+            let reused = |policy: &str| counted.policies[policy].reused;
+            assert_eq!([reused("exact"), reused("direct"), reused("semver")], [2, 4, 6]);
+            assert_eq!(counted.policies["semver"].risky, 4);
+            assert_eq!((counted.product_builds, counted.binaries_stored), (12, 10));
+        }
     }
 }

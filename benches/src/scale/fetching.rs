@@ -42,7 +42,7 @@ pub(crate) async fn compare(
     }
     let changed = stack.change()?;
     let builds = stack.build(changed)?;
-    api.publish(builds).await?;
+    api.publish(builds, None).await?;
     let list = sandbox.path().join("sources.json");
     let asked = serde_json::json!({ "sources": stack.sources(0)?, "platform": platform });
     std::fs::write(&list, asked.to_string())?;

@@ -90,7 +90,7 @@ async fn grow(arguments: &Arguments, sources: &[Source], platform: Platform) -> 
                 batch.extend(synthetic.build(stack)?);
             }
             published += batch.len();
-            api.publish(batch).await?;
+            api.publish(batch, None).await?;
         }
         let held = server.catalog()?;
         print(&format!(
@@ -133,7 +133,7 @@ async fn asked(
     for stack in pending {
         let builds = synthetic.build(stack)?;
         if !builds.is_empty() {
-            api.publish(builds).await?;
+            api.publish(builds, None).await?;
         }
     }
     let synthetic = &*synthetic;

@@ -93,7 +93,7 @@ impl Registry {
     }
 
     /// Has the catalog note what is stored, without waiting for it: what a crash forgets is stored
-    /// again at the next start, which changes nothing.
+    /// again at the next start, which changes nothing. A server that stops waits for it.
     fn note_stored(&self, seqs: Range<u64>) {
         let registry = self.clone();
         let noted = async move {
@@ -101,7 +101,7 @@ impl Registry {
                 warn!(error = &error as &dyn std::error::Error, "could not note what is stored");
             }
         };
-        drop(tokio::spawn(noted));
+        drop(self.inner.uploads.runtime.spawn(noted));
     }
 
     /// Brings catalog and journal together before the server takes requests.

@@ -41,6 +41,7 @@ use larder_schema::{
     Build, BuildKey, BuildName, Checksum, Digest, Entry, ProductDocument, ProductName, Sha256,
     Timestamp,
 };
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
@@ -198,6 +199,8 @@ fn connect(path: &Path, cache: i64) -> Result<Connection, Error> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -cache)?;
+    // Otherwise a statement is made anew whenever a value is bound that its plan may depend on.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

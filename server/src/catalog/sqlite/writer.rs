@@ -209,10 +209,23 @@ impl Failure {
 
 fn do_all(
     connection: &mut Connection,
-    jobs: &mut impl Iterator<Item = Job>,
+    jobs: &mut impl ExactSizeIterator<Item = Job>,
     done: &mut Vec<Done>,
 ) -> Result<(), Failure> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Alone it needs no savepoint, which would keep a copy of each page that it changes.
+    if jobs.len() == 1
+        && let Some(job) = jobs.next()
+    {
+        let one = job(Ok(&transaction));
+        let outcome = one.outcome;
+        done.push(one);
+        return if outcome == Outcome::Keep {
+            Ok(transaction.commit()?)
+        } else {
+            Ok(transaction.finish()?)
+        };
+    }
     for job in jobs {
         let savepoint = transaction.savepoint()?;
         let one = job(Ok(&savepoint));
@@ -295,6 +308,16 @@ mod tests {
         assert!(matches!(answers[2], Err(Error::Engine(_))));
         assert!(matches!(answers[3], Ok(Ok(4))));
         assert_eq!(writer.write(numbers).await.unwrap().unwrap(), [1, 4]);
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_alone_leaves_nothing() {
+        let writer = writer();
+
+        let answer = writer.write(|db| insert(db, 1).and(Err::<i64, _>(refused()))).await;
+
+        assert!(matches!(answer, Ok(Err(Refusal::ArchivesMissing { .. }))));
+        assert!(writer.write(numbers).await.unwrap().unwrap().is_empty());
     }
 
     #[tokio::test]

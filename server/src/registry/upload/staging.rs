@@ -30,7 +30,7 @@ pub(in crate::registry) struct Uploads {
     /// Archives that may be read at once.
     pub(super) index: Semaphore,
     /// Where work goes on that must not end with the request that began it.
-    pub(super) runtime: tokio::runtime::Handle,
+    pub(in crate::registry) runtime: tokio::runtime::Handle,
 }
 
 #[derive(Debug)]
