@@ -79,11 +79,12 @@ pub enum Error {
         fault: manifest::Fault,
     },
     /// It is no JSON, or not the sources of a build.
-    #[error("{file} holds no sources that larder understands: {source}")]
+    #[error("{file} holds no sources that larder understands")]
     Json {
         /// The file.
         file: Name,
         /// Where and why.
+        #[source]
         source: serde_json::Error,
     },
     /// The sources do not make a build.

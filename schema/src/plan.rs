@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+pub use few::sources as read_sources;
 pub use order::{MOST_NEEDED, MOST_SOURCES, PlanFault};
 pub use reason::{Reason, enumerated, in_words};
 

@@ -107,6 +107,7 @@ async fn a_plan_is_carried_out_and_the_next_one_reuses_it() {
     let again: Value =
         tool.publish(&files, &[&DISTRIBUTION[..], &["--json"]].concat()).expect(0).json();
     let second = tool.plan("b2", &FIVE);
+    let reused: Value = tool.publish(&files, &["--json"]).expect(0).json();
     let third = tool.plan("b2", &five(&[("log", "17.0.0", "11", "base")]));
 
     assert_eq!(told(&first), ["base build", "log build", "geom build", "afw build", "app build"]);
@@ -114,6 +115,7 @@ async fn a_plan_is_carried_out_and_the_next_one_reuses_it() {
     assert_eq!(again["published"], json!([]));
     assert_eq!(again["existing"].as_array().unwrap().len(), 5);
     assert_eq!(again["sent_bytes"], 0);
+    assert_eq!((&reused["published"], &reused["existing"]), (&json!([]), &again["existing"]));
     let all = ["base 3.0.0-b1", "log 16.0.0-b1", "geom 0.0.0-b1", "afw 17.0.1-b1", "app 1.0.0-b1"];
     assert_eq!(told(&second), all);
     assert_eq!(told(&third), [all[0], "log build", all[2], "afw build", "app build"]);

@@ -81,7 +81,7 @@ impl From<download::Error> for Failure {
                 Self { hint, ..Self::failed(error) }
             }
             download::Error::WrongSum { .. } => Self::failed(error).hint(
-                "nothing was installed; the server's administrator should run `larder-server check`",
+                "nothing of it was kept; the server's administrator should run `larder-server check`",
             ),
             download::Error::Disk { .. } | download::Error::Broken { .. } => Self::failed(error),
         }

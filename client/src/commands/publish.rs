@@ -16,7 +16,7 @@ use super::published::{self, Beside, Target};
 use super::words::word;
 use crate::error::{Exit, Failure};
 use crate::pack::beside;
-use crate::publish::planned::Planned;
+use crate::publish::planned::{Planned, Recorded};
 use crate::publish::{Offer, Order, files, sums};
 use crate::record::{self, Bytes, Part};
 
@@ -156,21 +156,21 @@ pub async fn run(args: PublishArgs, session: &Session) -> Result<Exit, Failure> 
     if let Some(path) = &args.plan {
         return planned::run(&args, path, session).await;
     }
-    let offers = offers(&args.files, &args.described, &args.target, session, None).await?;
+    let mut order = order(&args.files, &args.described, &args.target, session, None).await?;
     let roles = |offer: &Offer| (offer.build.key(), offer.build.role);
-    let distribution = args.target.distribution(&offers.iter().map(roles).collect::<Vec<_>>())?;
-    let order = Order { offers, distribution, ..args.target.order() };
+    let builds: Vec<_> = order.offers.iter().map(roles).collect();
+    order.distribution = args.target.distribution(&builds)?;
     published::publish(session, &args.target, &order, Beside::default()).await
 }
 
-/// What is offered: files with their records, of which a plan says a part.
-async fn offers(
+/// What files offer with their records, of which a plan says a part; what it reuses is taken as it is.
+async fn order(
     files: &[PathBuf],
     described: &Described,
     target: &Target,
     session: &Session,
     planned: Option<&Planned>,
-) -> Result<Vec<Offer>, Failure> {
+) -> Result<Order, Failure> {
     let chosen = files::choose(files).map_err(choice_failure)?;
     for skipped in &chosen.skipped {
         session.progress.note(format_args!("skipped `{}`: it is no archive", skipped.display()));
@@ -184,35 +184,40 @@ async fn offers(
     }
     let paths: Vec<PathBuf> = chosen.archives.iter().map(|(path, _)| path.clone()).collect();
     let summed = sums::of(&paths, session.progress).await.map_err(Failure::failed)?;
-    let mut offers = Vec::with_capacity(chosen.archives.len() + chosen.records.len());
+    let mut order = target.order();
     for ((_, name), file) in chosen.archives.iter().zip(summed) {
         let said = Part::of_json(&beside(&file.path)).map_err(record_failure)?;
         let parts = said.into_iter().chain(described.clone()).chain(Part::of_name(name)).collect();
         let bytes = Bytes { sha256: file.sha256, name: name.clone(), size: file.size };
-        let build = put_together(parts, name.as_str(), Some(&bytes), planned)?;
-        offers.extend(build.map(|build| Offer { build, file: Some(file) }));
+        match put_together(parts, name.as_str(), Some(&bytes), planned)? {
+            Recorded::Built(build) => order.offers.push(Offer { build: *build, file: Some(file) }),
+            Recorded::Reused(key) => order.taken.push(key),
+        }
     }
     for path in &chosen.records {
         let said = Part::of_json(path).map_err(record_failure)?;
         let parts = said.into_iter().chain(described.clone()).collect();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
-        let build = put_together(parts, &file, None, planned)?;
-        offers.extend(build.map(|build| Offer { build, file: None }));
+        match put_together(parts, &file, None, planned)? {
+            Recorded::Built(build) => order.offers.push(Offer { build: *build, file: None }),
+            Recorded::Reused(key) => order.taken.push(key),
+        }
     }
-    check_keys(&offers)?;
-    Ok(offers)
+    check_keys(&order.offers)?;
+    Ok(order)
 }
 
-/// The record that parts make together; none of a build that the plan reuses.
+/// The record that parts make together.
 fn put_together(
     parts: Vec<Part>,
     file: &str,
     bytes: Option<&Bytes>,
     planned: Option<&Planned>,
-) -> Result<Option<Build>, Failure> {
+) -> Result<Recorded, Failure> {
+    let built = |build: Build| Recorded::Built(Box::new(build));
     match planned {
         Some(planned) => planned.record(parts, file, bytes).map_err(planned::failure),
-        None => record::put_together(&parts, file, bytes).map(Some).map_err(record_failure),
+        None => record::put_together(&parts, file, bytes).map(built).map_err(record_failure),
     }
 }
 

@@ -42,6 +42,15 @@ pub struct There {
     pub archive: Option<Digest>,
 }
 
+/// What a file is to a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    /// A build of this run.
+    Built(Box<Build>),
+    /// The very build that the plan reuses.
+    Reused(BuildKey),
+}
+
 /// The builds that are there, by product.
 pub type AllThere = BTreeMap<ProductName, There>;
 
@@ -71,14 +80,13 @@ impl Planned {
         step.ok_or_else(|| Error::NoStep { product: product.clone(), plan: self.said_by.clone() })
     }
 
-    /// The record that `parts` and the plan make together; none where it is the very build that the plan
-    /// reuses.
+    /// The record that `parts` and the plan make together.
     pub fn record(
         &self,
         mut parts: Vec<Part>,
         file: &str,
         bytes: Option<&Bytes>,
-    ) -> Result<Option<Build>, Error> {
+    ) -> Result<Recorded, Error> {
         let product = parts.iter().find_map(|part| part.fields.get("product")?.as_str());
         // Where nobody says what it is of, that is what will be told.
         let step = match product.and_then(|product| product.parse().ok()) {
@@ -93,10 +101,10 @@ impl Planned {
         let mut build = record::put_together(&parts, file, bytes)?;
         let step = self.step(&build.product)?;
         if self.is_reused(step, &build)? {
-            return Ok(None);
+            return Ok(Recorded::Reused(build.key()));
         }
         self.complete(step, &mut build)?;
-        Ok(Some(build))
+        Ok(Recorded::Built(Box::new(build)))
     }
 
     /// What the plan says of the build of a step, as a part of its record.

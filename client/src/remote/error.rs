@@ -194,5 +194,14 @@ impl Error {
 /// Whether a limit on the work for one question was met; others are met by many questions at once.
 fn is_work_limit(problem: &Problem) -> bool {
     let limit = problem.fields.get("limit").and_then(serde_json::Value::as_str);
-    matches!(limit, Some("resolve_steps" | "resolve_seconds" | "resolve_candidates"))
+    matches!(
+        limit,
+        Some(
+            "resolve_steps"
+                | "resolve_seconds"
+                | "resolve_candidates"
+                | "plan_seconds"
+                | "plan_candidates"
+        )
+    )
 }

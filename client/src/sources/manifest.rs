@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, Read as _};
 
 use larder_schema::build::ParseBuildIdError;
-use larder_schema::plan::{MOST_SOURCES, Needed, Source};
+use larder_schema::plan::{MOST_NEEDED, MOST_SOURCES, Needed, Source};
 use larder_schema::product::ParseProductNameError;
 use larder_schema::text::ParseTextError;
 use larder_schema::{BuildId, ProductName};
@@ -21,8 +21,6 @@ use crate::printable;
 
 /// The most bytes of a line: a product that needs thousands of others.
 const MOST_LINE_BYTES: usize = 1 << 20;
-/// The most dependencies of all products together.
-const MOST_DEPENDENCIES: usize = 500_000;
 /// How much of a line a sentence shows.
 const SHOWN: usize = 60;
 
@@ -102,7 +100,7 @@ pub enum Fault {
     #[error("there are more than {MOST_SOURCES} products, and one plan takes no more")]
     TooMany,
     /// More than anybody needs.
-    #[error("there are more than {MOST_DEPENDENCIES} dependencies")]
+    #[error("there are more than {MOST_NEEDED} dependencies")]
     TooManyDependencies,
     /// Bytes that are no text.
     #[error("there are bytes that are no text; a manifest is plain text")]
@@ -141,7 +139,7 @@ pub(super) fn read(input: &mut impl BufRead) -> Result<Sources, Error> {
         if list.len() == MOST_SOURCES {
             return Err(at(Fault::TooMany));
         }
-        if needed > MOST_DEPENDENCIES {
+        if needed > MOST_NEEDED {
             return Err(at(Fault::TooManyDependencies));
         }
         list.push(source);

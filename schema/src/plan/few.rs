@@ -8,7 +8,7 @@ use super::{MOST_NEEDED, MOST_SOURCES, Needed, Source};
 use crate::record::MAX_RECORD_ITEMS;
 
 /// Reads sources; what is wrong with one is told with its index.
-pub(super) fn sources<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Source>, D::Error> {
+pub fn sources<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Source>, D::Error> {
     deserializer.deserialize_seq(Sources)
 }
 

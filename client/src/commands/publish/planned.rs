@@ -4,7 +4,7 @@ use std::path::Path;
 
 use larder_schema::{BuildKey, ProductName};
 
-use super::{PublishArgs, offers, record_failure};
+use super::{PublishArgs, order, record_failure};
 use crate::commands::Session;
 use crate::commands::published::{self, Beside};
 use crate::error::{Exit, Failure};
@@ -31,10 +31,10 @@ pub(super) async fn run(
     let mut described = args.described.clone();
     let given = described.build.take();
     let planned = Planned::new(plan, path, given.as_ref()).map_err(failure)?;
-    let mut offers = offers(&args.files, &described, &target, session, Some(&planned)).await?;
+    let mut order = order(&args.files, &described, &target, session, Some(&planned)).await?;
     target.platform.get_or_insert(platform);
-    let there = there(&planned, &offers, target.distribution.is_some(), session).await?;
-    for offer in &mut offers {
+    let there = there(&planned, &order.offers, target.distribution.is_some(), session).await?;
+    for offer in &mut order.offers {
         planned.bind(&mut offer.build, &there).map_err(failure)?;
     }
     let lacking = match &target.distribution {
@@ -42,14 +42,14 @@ pub(super) async fn run(
         None => Vec::new(),
     };
     if lacking.is_empty() {
-        let order = whole(&target, offers, &there)?;
+        complete(&mut order, &target, &there)?;
         return published::publish(session, &target, &order, Beside::default()).await;
     }
     let waits = waits(&target, &lacking, planned.plan().steps.len());
     if args.files.is_empty() {
         return Err(Failure::no(waits));
     }
-    let order = Order { offers, ..Order::default() };
+    let order = Order { offers: order.offers, taken: order.taken, ..Order::default() };
     let beside = Beside { still_to_build: &lacking, ..Beside::default() };
     let exit = published::publish(session, &target, &order, beside).await?;
     session.output.say(waits)?;
@@ -79,21 +79,21 @@ async fn there(
     Ok(there)
 }
 
-/// The builds, and the distribution of them and of all that is there.
-fn whole(
+/// Adds the distribution, if one is wished, of what is offered and of all that is there.
+fn complete(
+    order: &mut Order,
     target: &published::Target,
-    offers: Vec<Offer>,
     there: &AllThere,
-) -> Result<Order, Failure> {
-    let mut order = target.order();
-    if target.distribution.is_some() {
-        let builds: Vec<_> = there.values().map(|it| (it.key.clone(), it.role)).collect();
-        order.distribution = target.distribution(&builds)?;
-        let is_offered = |key: &BuildKey| offers.iter().any(|offer| offer.build.key() == *key);
-        let keys = there.values().map(|there| &there.key);
-        order.taken = keys.filter(|key| !is_offered(key)).cloned().collect();
+) -> Result<(), Failure> {
+    if target.distribution.is_none() {
+        return Ok(());
     }
-    Ok(Order { offers, ..order })
+    let builds: Vec<_> = there.values().map(|it| (it.key.clone(), it.role)).collect();
+    order.distribution = target.distribution(&builds)?;
+    let is_offered = |key: &BuildKey| order.offers.iter().any(|it| it.build.key() == *key);
+    let keys = there.values().map(|there| &there.key);
+    order.taken = keys.filter(|key| !is_offered(key)).cloned().collect();
+    Ok(())
 }
 
 /// `lsst_distrib@17.0.1 waits for 2 of 114 products: afw, log`.

@@ -123,7 +123,7 @@ fn is_told_well(brute: &Brute<'_>, answer: &PlanAnswer) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("{what}: {step:#?}"));
         let eligible = brute.eligible(&step.source);
         match &step.action {
-            Action::Reuse { reuse, differs } => {
+            Action::Reuse { reuse, differs, .. } => {
                 let exact =
                     step.because.contains("same builds") || step.because.ends_with("revision");
                 if exact != differs.is_empty() {
