@@ -15,14 +15,40 @@ const PLATFORMS: [&str; 6] =
     ["linux-x86_64", "linux-x86_64", "linux-x86_64", "linux-x86_64-v2", "any", "macos-aarch64"];
 const REQUIREMENTS: [&str; 6] = ["*", "*", "*", "^1.0", ">=0.4.1", "<2"];
 
-/// What there is in a history that the policies are not defined by.
+/// What there is in a history that the policies are not defined by: platforms, test builds, what is not
+/// told, what comes too late, …; each history has some of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Oddities {
-    /// Everything: platforms, test builds, what is not told, what comes too late.
-    All,
-    /// Nothing: one platform, everything is told, everything will do.
-    None,
+pub(super) struct Oddities(u32);
+
+impl Oddities {
+    pub(super) const NONE: Self = Self(0);
+
+    pub(super) fn some(random: &mut Random) -> Self {
+        Self((0..KINDS).filter(|_| random.once_in(4)).map(|kind| 1 << kind).sum())
+    }
+
+    /// Whether there is a kind of them, and it happens now, once in so many times.
+    fn strike(self, random: &mut Random, kind: u32, times: usize) -> bool {
+        self.0 >> kind & 1 == 1 && random.once_in(times)
+    }
 }
+
+const KINDS: u32 = 15;
+const ORDER: u32 = 0;
+const PLATFORM: u32 = 1;
+const FEWER: u32 = 2;
+const ENVIRONMENT: u32 = 3;
+const TEST: u32 = 4;
+const DIRTY: u32 = 5;
+const NO_SOURCE: u32 = 6;
+const ABI: u32 = 7;
+const HOST: u32 = 8;
+const WITHDRAWN: u32 = 9;
+const REQUIREMENT: u32 = 10;
+const UNTOLD: u32 = 11;
+const OTHER_ARCHIVE: u32 = 12;
+const TWO_KINDS: u32 = 13;
+const ASKED_KIND: u32 = 14;
 
 /// A build as it is published.
 #[derive(Clone, Debug)]
@@ -93,7 +119,7 @@ pub(super) fn history(random: &mut Random, oddities: Oddities) -> Vec<Made> {
         let made = build(random, &history, product, &format!("b{number}"), oddities);
         history.push(made);
     }
-    if oddities == Oddities::All && random.once_in(3) {
+    if oddities.strike(random, ORDER, 1) {
         for _ in 0..count {
             let (one, two) = (random.below(count), random.below(count));
             history.swap(one, two);
@@ -109,12 +135,12 @@ fn build(
     id: &str,
     oddities: Oddities,
 ) -> Made {
-    let odd = |random: &mut Random, times| oddities == Oddities::All && random.once_in(times);
+    let odd = |random: &mut Random, kind, times| oddities.strike(random, kind, times);
     let revisions = if random.once_in(3) { 3 } else { 2 };
     let revision = random.below(revisions);
     let Habit { version, needs } = habit(product, revision);
     let version = if random.once_in(12) { random.one(&VERSIONS) } else { version };
-    let platform = if oddities == Oddities::All { random.one(&PLATFORMS) } else { "linux-x86_64" };
+    let platform = if odd(random, PLATFORM, 1) { random.one(&PLATFORMS) } else { "linux-x86_64" };
     let mut record = json!({
         "product": PRODUCTS[product], "version": version, "build": id, "platform": platform,
         "archive": null,
@@ -122,7 +148,7 @@ fn build(
     });
     let mut dependencies = Vec::new();
     for needed in needs {
-        if odd(random, 20) {
+        if odd(random, FEWER, 10) {
             continue;
         }
         dependencies.extend(dependency(random, before, PRODUCTS[needed], platform, oddities));
@@ -134,25 +160,25 @@ fn build(
         record["archive"] = json!({"sha256": stored.sums.sha256, "name": "x.tar"});
         record["tree"] = json!(stored.tree);
     }
-    if odd(random, 3) {
+    if odd(random, ENVIRONMENT, 2) {
         record["built_in"] = json!({"name": "env", "version": random.one(&["1", "2"])});
     }
-    if odd(random, 10) {
+    if odd(random, TEST, 5) {
         record["test"] = json!(true);
     }
-    if odd(random, 12) {
+    if odd(random, DIRTY, 6) {
         record["source"]["dirty"] = json!(true);
     }
-    if odd(random, 25) {
+    if odd(random, NO_SOURCE, 8) {
         record["source"] = json!(null);
     }
-    if odd(random, 8) {
+    if odd(random, ABI, 4) {
         record["abi"] = json!("exact");
     }
-    if odd(random, 8) {
+    if odd(random, HOST, 3) {
         record["needs"] = json!({"glibc": random.one(&[">=2.17", ">=2.28"])});
     }
-    Made::of(record, odd(random, 12))
+    Made::of(record, odd(random, WITHDRAWN, 5))
 }
 
 /// One dependency of a record, or two of different kinds.
@@ -163,13 +189,13 @@ fn dependency(
     platform: &str,
     oddities: Oddities,
 ) -> Vec<Value> {
-    let odd = |random: &mut Random, times| oddities == Oddities::All && random.once_in(times);
+    let odd = |random: &mut Random, kind, times| oddities.strike(random, kind, times);
     let platform: Platform = platform.parse().unwrap();
     let there: Vec<&Made> = before.iter().filter(|made| made.fits(product, &platform)).collect();
-    let requirement = if oddities == Oddities::All { random.one(&REQUIREMENTS) } else { "*" };
+    let requirement = if odd(random, REQUIREMENT, 1) { random.one(&REQUIREMENTS) } else { "*" };
     let mut told = json!({"product": product, "requirement": requirement});
-    if there.is_empty() || odd(random, 25) {
-        if odd(random, 2) {
+    if there.is_empty() || odd(random, UNTOLD, 10) {
+        if random.once_in(2) {
             told["built_against"] = json!({"build": "1.0.0-nowhere"});
         }
         return vec![told];
@@ -183,11 +209,11 @@ fn dependency(
     {
         told["built_against"]["archive"] = json!(Digest(archive.sha256));
     }
-    if odd(random, 40) {
+    if odd(random, OTHER_ARCHIVE, 10) {
         told["built_against"]["archive"] = json!(Digest::of(b"other"));
     }
     let mut all = vec![told];
-    if odd(random, 8) {
+    if odd(random, TWO_KINDS, 4) {
         let mut other = all[0].clone();
         other["kind"] = json!(random.one(&["build", "test"]));
         if random.once_in(3) {
@@ -208,7 +234,7 @@ pub(super) fn question(random: &mut Random, oddities: Oddities) -> PlanRequest {
         let revision = random.below(revisions);
         let Habit { version, needs } = habit(product, revision);
         let mut needs: Vec<Value> = needs.into_iter().map(|at| json!(PRODUCTS[at])).collect();
-        if oddities == Oddities::All && random.once_in(10) && !needs.is_empty() {
+        if oddities.strike(random, ASKED_KIND, 6) && !needs.is_empty() {
             let at = random.below(needs.len());
             needs[at] = json!({"product": needs[at], "kind": random.one(&["build", "test"])});
         }
@@ -227,15 +253,15 @@ pub(super) fn question(random: &mut Random, oddities: Oddities) -> PlanRequest {
         sources.insert(at, source);
     }
     let mut request = json!({"sources": sources, "platform": "linux-x86_64"});
-    if oddities == Oddities::All {
+    if oddities.strike(random, PLATFORM, 1) {
         request["platform"] =
             json!(random.one(&["linux-x86_64", "linux-x86_64", "linux-x86_64-v2", "any"]));
-        if random.once_in(4) {
-            request["built_in"] = json!({"name": "env", "version": "1"});
-        }
-        if random.once_in(2) {
-            request["host"] = json!({"glibc": random.one(&["2.17", "2.36"])});
-        }
+    }
+    if oddities.strike(random, ENVIRONMENT, 2) {
+        request["built_in"] = json!({"name": "env", "version": "1"});
+    }
+    if oddities.strike(random, HOST, 2) {
+        request["host"] = json!({"glibc": random.one(&["2.17", "2.36"])});
     }
     serde_json::from_value(request).unwrap()
 }
