@@ -12,8 +12,7 @@ use larder_schema::plan::{Needed, Source};
 use larder_schema::{BuildId, BuildName, ProductName, Version};
 
 pub mod count;
-#[cfg(test)]
-mod example;
+pub mod example;
 mod folder;
 mod table;
 

@@ -1,5 +1,7 @@
 //! A small history for tests: four products, three builds, with all that the policies differ in.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test that called it")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use std::path::Path;
 type Source = (&'static str, char, &'static str, &'static str);
 
 /// `base` needs `log`, `geom` needs `base`, `app` needs both.
-pub(super) const EXAMPLE: [(&str, [Source; 4]); 3] = [
+pub const EXAMPLE: [(&str, [Source; 4]); 3] = [
     ("b1", of(('1', "1.2.0"), ('7', "2.0.0"))),
     ("b2", of(('2', "1.3.0"), ('7', "2.0.0"))),
     ("b3", of(('1', "1.2.0"), ('8', "2.1.0"))),
@@ -23,10 +25,10 @@ const fn of(log: (char, &'static str), geom: (char, &'static str)) -> [Source; 4
 }
 
 /// Builds as a folder of a history.
-pub(super) struct Written(tempfile::TempDir);
+pub struct Written(tempfile::TempDir);
 
 impl Written {
-    pub(super) fn new(builds: &[(&str, [Source; 4])]) -> Self {
+    pub fn new(builds: &[(&str, [Source; 4])]) -> Self {
         let written = Self(tempfile::tempdir().unwrap());
         let mut lines = "line\tproduct\tgit_sha1\teups_version\tdeps\tmnp\n".to_owned();
         let mut runs = "build\ttime\tlines\n".to_owned();
@@ -46,11 +48,11 @@ impl Written {
     }
 
     /// Writes a file of the folder, in place of one that is there.
-    pub(super) fn add(&self, name: &str, text: &str) {
+    pub fn add(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }

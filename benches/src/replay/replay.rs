@@ -191,7 +191,7 @@ mod tests {
     use larder_tests::TestRegistry;
 
     use super::*;
-    use crate::example::{EXAMPLE, Written};
+    use larder_benches::history::example::{EXAMPLE, Written};
 
     async fn replayed(history: &History, distributes: bool) -> Document {
         let registry = TestRegistry::start().await;
