@@ -39,6 +39,7 @@ use larder_schema::{
     Build, BuildKey, BuildName, Checksum, Digest, Entry, ProductDocument, ProductName, Sha256,
     Timestamp,
 };
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
@@ -207,6 +208,9 @@ fn connect(path: &Path, cache: i64) -> Result<Connection, Error> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -cache)?;
+    // Otherwise a statement is compiled anew whenever its parameters change, in case another plan is
+    // better for them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -453,7 +457,7 @@ impl Catalog for Sqlite {
 
     async fn with_stock(&self, work: StockWork) -> Result<(), Error> {
         self.read(move |db| {
-            work(&stock::Shelf(db));
+            work(&stock::Shelf::new(db)?);
             Ok(())
         })
         .await
