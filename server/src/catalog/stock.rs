@@ -190,15 +190,12 @@ pub type Look<'a> = &'a mut dyn FnMut(Stocked) -> ControlFlow<()>;
 
 /// One state of the catalog, as a plan reads it.
 pub trait Stock {
-    /// The number of a product.
-    fn product(&self, name: &ProductName) -> Result<Option<ProductNumber>, Error>;
-
-    /// The number of a source that there are builds of.
+    /// The number of a product, and of its source at a revision, where there are builds of that.
     fn source(
         &self,
-        product: ProductNumber,
+        product: &ProductName,
         revision: &Revision,
-    ) -> Result<Option<SourceNumber>, Error>;
+    ) -> Result<Option<(ProductNumber, Option<SourceNumber>)>, Error>;
 
     /// The builds of a source that a plan may reuse and that were built against exactly these, which
     /// are in ascending order; the last published first.

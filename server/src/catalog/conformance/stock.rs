@@ -6,7 +6,7 @@ use larder_schema::ProductName;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::catalog::stock::{Alike, AlikeBuild, Look, Major, SourceNumber};
+use crate::catalog::stock::{Alike, AlikeBuild, Look, Major, ProductNumber, SourceNumber};
 
 /// A build at the revision `letter`, over and over, built against builds that are named.
 fn made(product: &str, name: &str, letter: &str, against: &[(&str, &str)]) -> Build {
@@ -40,9 +40,17 @@ async fn in_stock<T: Send + 'static>(
     receiver.recv().unwrap().unwrap()
 }
 
+fn numbers(
+    stock: &dyn Stock,
+    product: &str,
+    letter: &str,
+) -> (ProductNumber, Option<SourceNumber>) {
+    let revision = letter.repeat(40).parse().unwrap();
+    stock.source(&product.parse().unwrap(), &revision).unwrap().unwrap()
+}
+
 fn source(stock: &dyn Stock, product: &str, letter: &str) -> SourceNumber {
-    let product = stock.product(&product.parse().unwrap()).unwrap().unwrap();
-    stock.source(product, &letter.repeat(40).parse().unwrap()).unwrap().unwrap()
+    numbers(stock, product, letter).1.unwrap()
 }
 
 /// The names of builds that are handed over.
@@ -103,7 +111,8 @@ pub(super) async fn builds_are_found_by_what_they_were_built_against(catalog: &d
         assert!(names(|look| stock.against(base, &[1, 2], look)).is_empty());
         let all = ["3.0.0-b4", "3.0.0-pr1", "3.0.0-b3", "3.0.0-b2", "3.0.0-b1"];
         assert_eq!(names(|look| stock.of_source(base, look)), all);
-        let log = stock.product(&"log".parse().unwrap())?.unwrap();
+        let (log, none) = numbers(stock, "log", "f");
+        assert_eq!(none, None);
         let of_a = AlikeBuild::Of(Some(source(stock, "log", "a")), Some(Major::From1(1)));
         let wanted = [Alike { product: log, build: of_a }];
         let found = stock.likenesses(base, &mut |alike| alike == wanted)?;

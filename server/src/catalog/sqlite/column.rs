@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use larder_schema::{Blake3, Digest, Sha256, TreeChecksum};
+use larder_schema::{Blake3, BuildName, Digest, Sha256, TreeChecksum, Version};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
@@ -54,6 +54,19 @@ pub(super) fn json_opt<T: DeserializeOwned>(
 pub(super) fn number(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(index)?;
     u64::try_from(number).map_err(|error| unreadable(index, error))
+}
+
+/// The same where there may be none.
+pub(super) fn number_opt(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
+    let number: Option<i64> = row.get(index)?;
+    number.map(u64::try_from).transpose().map_err(|error| unreadable(index, error))
+}
+
+/// A build name from four columns: the numbers of its version, and its id.
+pub(super) fn build_name(row: &Row<'_>, index: usize) -> rusqlite::Result<BuildName> {
+    let [major, minor, patch] = [0, 1, 2].map(|more| number(row, index + more));
+    let version = Version { major: major?, minor: minor?, patch: patch? };
+    Ok(BuildName { version, build: parsed(row, index + 3)? })
 }
 
 pub(super) fn sha256(row: &Row<'_>, index: usize) -> rusqlite::Result<Sha256> {

@@ -21,25 +21,16 @@ const MOST_WAITING: i64 = 1_000;
 
 /// The number of a source, which is made if it is new.
 pub(super) fn source_id(db: &Connection, product: i64, revision: &Revision) -> Result<i64, Error> {
-    if let Some(SourceNumber(id)) = known_source(db, product, revision)? {
-        return Ok(signed(id));
+    let known = db
+        .prepare_cached("SELECT id FROM sources WHERE product = ?1 AND revision = ?2")?
+        .query_row(params![product, revision.as_str()], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
     }
     db.prepare_cached("INSERT INTO sources (product, revision) VALUES (?1, ?2)")?
         .execute(params![product, revision.as_str()])?;
     Ok(db.last_insert_rowid())
-}
-
-pub(super) fn known_source(
-    db: &Connection,
-    product: i64,
-    revision: &Revision,
-) -> Result<Option<SourceNumber>, Error> {
-    Ok(db
-        .prepare_cached("SELECT id FROM sources WHERE product = ?1 AND revision = ?2")?
-        .query_row(params![product, revision.as_str()], |row| {
-            Ok(SourceNumber(column::number(row, 0)?))
-        })
-        .optional()?)
 }
 
 /// The first build of a product that unpacks to this, if there is one.
@@ -142,8 +133,7 @@ pub(super) fn told_by(build: &Build) -> BTreeMap<&ProductName, Vec<&BuiltAgainst
 
 fn input(row: &Row<'_>) -> rusqlite::Result<Input> {
     let seq = column::number(row, 0)?;
-    let source: Option<i64> = row.get(5)?;
-    let source = source.and_then(|id| u64::try_from(id).ok()).map(SourceNumber);
+    let source = column::number_opt(row, 5)?.map(SourceNumber);
     let version: Version = column::parsed(row, 6)?;
     Ok(Input {
         seq,

@@ -199,7 +199,8 @@ fn connect(path: &Path, cache: i64) -> Result<Connection, Error> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -cache)?;
-    // Otherwise a statement is made anew whenever a value is bound that its plan may depend on.
+    // Otherwise a statement is compiled anew whenever its parameters change, in case another plan is
+    // better for them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -488,7 +489,7 @@ impl Catalog for Sqlite {
 
     async fn with_stock(&self, work: StockWork) -> Result<(), Error> {
         self.read(move |db| {
-            work(&stock::Shelf(db));
+            work(&stock::Shelf::new(db)?);
             Ok(())
         })
         .await

@@ -202,14 +202,11 @@ impl<'a> Planning<'a> {
     ) -> Result<(Step, Decided<'a>), Stop> {
         let policy = self.terms.policy_for(&source.product);
         let question = Question { policy, needs: needs(source, decided) };
-        let product = match (self.may_read)(&source.product) {
-            true => self.stock.product(&source.product)?,
+        let known = match (self.may_read)(&source.product) {
+            true => self.stock.source(&source.product, &source.revision)?,
             false => None,
         };
-        let number = match product {
-            Some(product) => self.stock.source(product, &source.revision)?,
-            None => None,
-        };
+        let (product, number) = (known.map(|known| known.0), known.and_then(|known| known.1));
         let found = match number {
             Some(number) => self.find(&question, number)?,
             None => Found::default(),
