@@ -124,8 +124,8 @@ fn is_told_well(brute: &Brute<'_>, answer: &PlanAnswer) -> Result<(), String> {
         let eligible = brute.eligible(&step.source);
         match &step.action {
             Action::Reuse { reuse, differs, .. } => {
-                let exact =
-                    step.because.contains("same builds") || step.because.ends_with("revision");
+                let exact = !step.because.contains("another build")
+                    && !step.because.contains("other builds");
                 if exact != differs.is_empty() {
                     return wrong("what differs is not told");
                 }
