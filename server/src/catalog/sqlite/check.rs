@@ -29,6 +29,10 @@ pub(super) fn check(db: &Connection) -> Result<Vec<CheckFault>, Error> {
     if unnamed > 0 {
         add(format!("{unnamed} files of products are not found by their names"));
     }
+    let stale: i64 = db.query_row(STALE_LIKENESSES, [], |row| row.get(0))?;
+    if stale > 0 {
+        add(format!("{stale} sets of dependencies do not tell the last build that has them"));
+    }
     Ok(faults)
 }
 
@@ -48,6 +52,10 @@ const UNNAMED_FILES: &str = "SELECT count(*) FROM \
      JOIN entries ON entries.archive = named.archive WHERE kind <> 3 AND NOT EXISTS \
      (SELECT 1 FROM product_files WHERE product_files.product = named.product AND name = \
      substr(path, length(rtrim(path, replace(path, '/', ''))) + 1))";
+
+/// Rows by which a plan would stop too early, or look for builds that are not there.
+const STALE_LIKENESSES: &str = "SELECT count(*) FROM likenesses WHERE newest IS NOT \
+     (SELECT max(build) FROM inputs WHERE likeness = first)";
 
 #[cfg(test)]
 mod tests {
@@ -89,5 +97,17 @@ mod tests {
         assert!(faults(&db).is_empty());
         db.execute_batch("INSERT INTO dependants VALUES ('pytest', 1, '*', NULL, NULL);").unwrap();
         assert_eq!(faults(&db).len(), 1);
+        db.execute_batch(
+            "DELETE FROM dependants WHERE product = 'pytest';
+             INSERT INTO sources VALUES (1, 1, 'a');
+             INSERT INTO likenesses VALUES (1, x'', 1, 1);",
+        )
+        .unwrap();
+        assert_eq!(
+            faults(&db),
+            ["1 sets of dependencies do not tell the last build that has them"]
+        );
+        db.execute_batch("INSERT INTO inputs VALUES (1, 1, x'', NULL, 1);").unwrap();
+        assert!(faults(&db).is_empty());
     }
 }
