@@ -27,8 +27,6 @@ pub struct Candidate {
     pub needs: BTreeMap<String, Need>,
     /// Whether it is a build of a branch or a pull request.
     pub test: bool,
-    /// What it needs to run.
-    pub run: Vec<Dependency>,
     /// Why it was withdrawn, if it was.
     pub withdrawn: Option<Withdrawal>,
 }
@@ -42,6 +40,9 @@ pub trait Candidates {
         product: &ProductName,
         asked: Option<&Platform>,
     ) -> Result<Box<dyn Newest + 'a>, Error>;
+
+    /// What a build needs to run.
+    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error>;
 
     /// The builds of a product with this name, one for each platform.
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error>;

@@ -1,16 +1,15 @@
 //! What a resolution reads.
 
-use std::collections::BTreeMap;
-
-use larder_schema::record::{Abi, Dependency, DependencyKind};
-use larder_schema::{BuildKey, BuildName, Need, Platform, ProductName, Role, Stage};
+use larder_schema::record::{Dependency, DependencyKind};
+use larder_schema::{BuildKey, BuildName, Platform, ProductName, Stage};
 use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
 
 use super::column::{self, signed};
 use super::newest::NewestBuilds;
-use super::{lookup, statements};
+use super::{inputs, lookup, statements};
 use crate::catalog::candidates::{Candidate, Candidates, Newest};
+use crate::catalog::stock::Facts;
 use crate::catalog::{Error, StoredBuild};
 
 /// One state of the catalog.
@@ -19,39 +18,31 @@ pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
 /// Candidates of which something is true.
 pub(super) fn select(is_true: &str) -> String {
     format!(
-        "SELECT major || '.' || minor || '.' || patch || '-' || build, seq, platform, test, record, \
-         {} FROM builds WHERE {is_true}",
+        "SELECT major, minor, patch, build, seq, platform, test, abi, facts, {} FROM builds \
+         WHERE {is_true}",
         statements::WITHDRAWAL
     )
 }
 
-/// The few fields of a record that decide; the others are passed over.
-#[derive(Deserialize)]
-struct Facts {
-    #[serde(default)]
-    role: Role,
-    #[serde(default)]
-    abi: Abi,
-    #[serde(default)]
-    needs: BTreeMap<String, Need>,
-    #[serde(default)]
-    dependencies: Vec<Dependency>,
+pub(super) fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    let facts = column::json_opt::<Facts>(row, 8)?.unwrap_or_default();
+    Ok(Candidate {
+        name: column::build_name(row, 0)?,
+        seq: column::number(row, 4)?,
+        platform: column::parsed(row, 5)?,
+        role: facts.role,
+        abi: inputs::abi(row, 7)?,
+        needs: facts.needs,
+        test: row.get(6)?,
+        withdrawn: statements::withdrawal(row, 9)?,
+    })
 }
 
-pub(super) fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
-    let Facts { role, abi, needs, mut dependencies } = column::json(row, 4)?;
-    dependencies.retain(|dependency| dependency.kind == DependencyKind::Run);
-    Ok(Candidate {
-        name: column::parsed(row, 0)?,
-        seq: column::number(row, 1)?,
-        platform: column::parsed(row, 2)?,
-        role,
-        abi,
-        needs,
-        test: row.get(3)?,
-        run: dependencies,
-        withdrawn: statements::withdrawal(row, 5)?,
-    })
+/// The part of a record that says what it needs; the others are passed over.
+#[derive(Deserialize)]
+struct Needing {
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
 }
 
 /// The platforms that fit: two by name, and the variants between two texts.
@@ -80,6 +71,14 @@ impl Candidates for Snapshot<'_> {
         asked: Option<&Platform>,
     ) -> Result<Box<dyn Newest + 'a>, Error> {
         Ok(Box::new(NewestBuilds::of(self.0, product, asked)?))
+    }
+
+    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error> {
+        let mut statement = self.0.prepare_cached("SELECT record FROM builds WHERE seq = ?1")?;
+        let read = |row: &Row<'_>| column::json::<Needing>(row, 0);
+        let Needing { mut dependencies } = statement.query_row([signed(seq)], read)?;
+        dependencies.retain(|dependency| dependency.kind == DependencyKind::Run);
+        Ok(dependencies)
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {

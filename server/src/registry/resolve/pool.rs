@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use larder_schema::{BuildName, ProductName, Requirement};
+use larder_schema::{BuildName, Dependency, ProductName, Requirement};
 
 use super::terms::Terms;
 use super::{Limit, Stop};
@@ -85,6 +85,8 @@ pub(super) struct Pool<'a> {
     products: RefCell<Vec<Product<'a>>>,
     by_name: RefCell<HashMap<ProductName, ProductAt>>,
     candidates: RefCell<Vec<(ProductAt, Rc<Candidate>)>>,
+    /// What candidates need to run, of those that the solver came to.
+    run: RefCell<HashMap<CandidateAt, Rc<[Dependency]>>>,
 }
 
 struct Product<'a> {
@@ -119,6 +121,7 @@ impl<'a> Pool<'a> {
             products: RefCell::default(),
             by_name: RefCell::default(),
             candidates: RefCell::default(),
+            run: RefCell::default(),
         }
     }
 
@@ -160,6 +163,20 @@ impl<'a> Pool<'a> {
 
     pub(super) fn candidate(&self, at: CandidateAt) -> Rc<Candidate> {
         Rc::clone(&self.candidates.borrow()[at as usize].1)
+    }
+
+    /// What a candidate needs to run; nothing when that cannot be read, which stops the solver.
+    pub(super) fn run(&self, at: CandidateAt) -> Rc<[Dependency]> {
+        if let Some(known) = self.run.borrow().get(&at) {
+            return Rc::clone(known);
+        }
+        let run = self.source.run(self.candidate(at).seq).unwrap_or_else(|error| {
+            self.stop(Stop::Catalog(error));
+            Vec::new()
+        });
+        let run: Rc<[Dependency]> = run.into();
+        self.run.borrow_mut().insert(at, Rc::clone(&run));
+        run
     }
 
     pub(super) fn product_of(&self, at: CandidateAt) -> ProductAt {

@@ -79,8 +79,7 @@ fn reached(pool: &Pool<'_>, demands: &[Demand], chosen: &[SolvableId]) -> Choice
         if let Some(at) = chosen.get(&product)
             && choice.insert(product, *at).is_none()
         {
-            let candidate = pool.candidate(*at);
-            open.extend(candidate.run.iter().map(|needed| pool.product(&needed.product)));
+            open.extend(pool.run(*at).iter().map(|needed| pool.product(&needed.product)));
         }
     }
     choice
@@ -88,8 +87,8 @@ fn reached(pool: &Pool<'_>, demands: &[Demand], chosen: &[SolvableId]) -> Choice
 
 /// The demands that a candidate makes.
 pub(super) fn needs_of(pool: &Pool<'_>, at: CandidateAt) -> Vec<Demand> {
-    let candidate = pool.candidate(at);
-    let needs = candidate.run.iter().map(|needed| Demand {
+    let run = pool.run(at);
+    let needs = run.iter().map(|needed| Demand {
         product: pool.product(&needed.product),
         asks: Asks::For {
             requirement: Some(needed.requirement.clone()),

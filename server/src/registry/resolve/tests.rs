@@ -81,7 +81,7 @@ fn wrong(
             return Some(format!("{} may not be taken", key(product, candidate)));
         }
     }
-    let unmet = brute::unmet(terms, found);
+    let unmet = brute::unmet(memory, terms, found);
     if let Some(unmet) = unmet {
         return Some(unmet);
     }
@@ -89,7 +89,7 @@ fn wrong(
     let mut open: Vec<&ProductName> = terms.wanted.iter().map(|wanted| &wanted.product).collect();
     while let Some(product) = open.pop() {
         if reached.insert(product) {
-            open.extend(found[product].run.iter().map(|needed| &needed.product));
+            open.extend(memory.run[&found[product].seq].iter().map(|needed| &needed.product));
         }
     }
     (reached.len() != found.len()).then(|| format!("only {reached:?} is asked for"))

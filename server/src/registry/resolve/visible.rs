@@ -1,6 +1,6 @@
 //! Candidates as one caller sees them: what may not be read is not there.
 
-use larder_schema::{BuildKey, BuildName, Platform, ProductName, Stage};
+use larder_schema::{BuildKey, BuildName, Dependency, Platform, ProductName, Stage};
 
 use crate::access::{Caller, Permission};
 use crate::catalog::candidates::{Candidate, Candidates, Newest};
@@ -37,6 +37,11 @@ impl Candidates for Visible<'_> {
             return Ok(Box::new(Nothing));
         }
         self.source.newest(product, asked)
+    }
+
+    /// Of a build that was read, which is none that may not be.
+    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error> {
+        self.source.run(seq)
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {

@@ -52,7 +52,7 @@ pub(super) fn may_be_taken(
 }
 
 /// What is not met, if anything is not.
-pub(super) fn unmet(terms: &Terms, closure: &Closure) -> Option<String> {
+pub(super) fn unmet(memory: &Memory, terms: &Terms, closure: &Closure) -> Option<String> {
     for wanted in &terms.wanted {
         let met = closure.get(&wanted.product).is_some_and(|found| {
             wanted.requirement.as_ref().is_none_or(|one| one.matches(&found.name.version))
@@ -63,7 +63,7 @@ pub(super) fn unmet(terms: &Terms, closure: &Closure) -> Option<String> {
         }
     }
     for (product, candidate) in closure {
-        for needed in &candidate.run {
+        for needed in &memory.run[&candidate.seq] {
             let met = closure.get(&needed.product).is_some_and(|found| {
                 needed.requirement.matches(&found.name.version)
                     && (found.abi == Abi::Semver
@@ -135,7 +135,7 @@ fn try_all(
     let product = loop {
         match open.pop() {
             None => {
-                if unmet(terms, chosen).is_none() {
+                if unmet(memory, terms, chosen).is_none() {
                     let found = Best::of(memory, terms, chosen);
                     if best.as_ref().is_none_or(|best| found < *best) {
                         *best = Some(found);
@@ -150,7 +150,7 @@ fn try_all(
     for candidate in order(memory, terms, &product) {
         if may_be_taken(memory, terms, &product, &candidate) {
             let mut open = open.clone();
-            open.extend(candidate.run.iter().map(|needed| needed.product.clone()));
+            open.extend(memory.run[&candidate.seq].iter().map(|needed| needed.product.clone()));
             chosen.insert(product.clone(), candidate);
             try_all(memory, terms, open, chosen, best);
             chosen.remove(&product);

@@ -19,6 +19,8 @@ use crate::registry::resolve::terms::{Listing, Preferences, Terms};
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) builds: Vec<(ProductName, Candidate)>,
+    /// By number of publication, what a build needs to run.
+    pub(super) run: BTreeMap<u64, Vec<Dependency>>,
     /// By number of publication, the stage of the distribution that lists it.
     pub(super) stages: BTreeMap<u64, Stage>,
     /// How many builds were read.
@@ -54,9 +56,9 @@ impl Memory {
             abi: Abi::Semver,
             needs: BTreeMap::new(),
             test: false,
-            run: run.collect(),
             withdrawn: None,
         };
+        self.run.insert(candidate.seq, run.collect());
         self.builds.push((product.parse().unwrap(), candidate));
         &mut self.builds.last_mut().unwrap().1
     }
@@ -113,7 +115,7 @@ impl Memory {
             let need = *random.one(&["3.11.*", ">=3.12"]);
             last.needs.insert("python".to_owned(), need.parse().unwrap());
         }
-        for needed in &mut last.run {
+        for needed in self.run.get_mut(&last.seq).unwrap() {
             let of: Vec<&BuildName> = names
                 .iter()
                 .filter(|(product, _)| *product == needed.product)
@@ -137,7 +139,7 @@ impl Memory {
         for place in (1..builds.len()).rev() {
             builds.swap(place, random.below(place + 1));
         }
-        Self { builds, stages: self.stages.clone(), read: Cell::new(0) }
+        Self { builds, run: self.run.clone(), stages: self.stages.clone(), read: Cell::new(0) }
     }
 
     fn of(&self, product: &ProductName) -> Vec<Candidate> {
@@ -170,6 +172,10 @@ impl Candidates for Memory {
         all.retain(|candidate| asked.is_none_or(|asked| candidate.platform.fits(asked)));
         sort(&mut all, asked);
         Ok(Box::new(InMemory { all: all.into(), read: &self.read }))
+    }
+
+    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error> {
+        Ok(self.run[&seq].clone())
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {

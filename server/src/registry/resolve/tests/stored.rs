@@ -24,7 +24,7 @@ fn records(memory: &Memory) -> Vec<(Build, Digest)> {
             "product": product, "version": candidate.name.version, "build": candidate.name.build,
             "platform": candidate.platform, "archive": null, "role": candidate.role,
             "abi": candidate.abi, "needs": candidate.needs, "test": candidate.test,
-            "dependencies": candidate.run,
+            "dependencies": memory.run[&candidate.seq],
         }))
         .unwrap();
         let digest = build.digest().unwrap();
