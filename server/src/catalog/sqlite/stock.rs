@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use larder_schema::record::BuiltAgainst;
 use larder_schema::{ArchiveName, BuildName, Digest, Platform, ProductName, Revision};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Statement, params};
+use serde::Deserialize;
 
 use super::column::{self, signed};
 use super::{inputs, lookup, numbers, statements};
@@ -23,6 +24,7 @@ pub(super) struct Shelf<'a> {
     alike: RefCell<CachedStatement<'a>>,
     of_source: RefCell<CachedStatement<'a>>,
     input: RefCell<CachedStatement<'a>>,
+    record: RefCell<CachedStatement<'a>>,
 }
 
 /// Builds of which something is true, by the number in `seq`, the last first.
@@ -73,8 +75,20 @@ impl<'a> Shelf<'a> {
             likenesses: prepared(LIKENESSES)?,
             of_source: prepared(&of_source)?,
             input: prepared(INPUT)?,
+            record: prepared("SELECT record FROM builds WHERE seq = ?1")?,
         })
     }
+}
+
+/// The part of a record that names its archive.
+#[derive(Deserialize)]
+struct Archived {
+    archive: Option<ArchiveNamed>,
+}
+
+#[derive(Deserialize)]
+struct ArchiveNamed {
+    name: ArchiveName,
 }
 
 fn stocked(row: &Row<'_>) -> rusqlite::Result<Stocked> {
@@ -189,10 +203,10 @@ impl Stock for Shelf<'_> {
     }
 
     fn archive_name(&self, seq: u64) -> Result<Option<ArchiveName>, Error> {
-        Ok(self
-            .db
-            .prepare_cached("SELECT record ->> '$.archive.name' FROM builds WHERE seq = ?1")?
-            .query_row([signed(seq)], |row| column::parsed_opt(row, 0))?)
+        let mut statement = self.record.borrow_mut();
+        let read = |row: &Row<'_>| column::json::<Archived>(row, 0);
+        let Archived { archive } = statement.query_row([signed(seq)], read)?;
+        Ok(archive.map(|archive| archive.name))
     }
 
     fn input(&self, seq: u64) -> Result<Input, Error> {
