@@ -126,11 +126,18 @@ async fn as_many_come_at_once_as_a_token_may_have_under_way() {
     let registry = TestRegistry::start_with(|config| config.limits.uploads_per_token = 1).await;
     let (http, parcel) = (registry.admin(), parcel("1.0.0-b1", b"one"));
     let (name, bytes) = (parcel.name().to_owned(), parcel.bytes().to_owned());
-    let hangs = http.beginning(&name, bytes.len() as u64, None);
-    let hangs = hangs.body(hanging_body(bytes[..100].to_owned()));
     let old = tokio::spawn({
-        let http = http.clone();
-        async move { http.try_send(hangs).await }
+        let (http, name, bytes) = (http.clone(), name.clone(), bytes.clone());
+        async move {
+            // Who asks below may hold the place first: then this one is refused and comes again.
+            loop {
+                let hangs = http.beginning(&name, bytes.len() as u64, None);
+                let hangs = hangs.body(hanging_body(bytes[..100].to_owned()));
+                if !http.try_send(hangs).await.is_ok_and(|answer| answer.status == 429) {
+                    break;
+                }
+            }
+        }
     });
 
     let refusal = until("another is refused", async || {
