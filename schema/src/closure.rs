@@ -152,37 +152,35 @@ impl<'a> Closure<'a> {
         through
     }
 
-    /// The builds so that each comes after those that it needs; ties go by name, circles are cut.
+    /// The builds in [`install_order`].
     pub fn in_install_order(&self) -> Vec<&'a Build> {
-        let mut order = Vec::with_capacity(self.builds.len());
-        let mut seen = HashSet::new();
-        for product in self.builds.keys() {
-            self.visit(product, &mut seen, &mut order);
-        }
-        order
+        let needs = self.builds.iter().map(|(product, build)| {
+            (*product, build.run_dependencies().map(|needed| &needed.product).collect())
+        });
+        let order = install_order(needs.collect());
+        order.into_iter().filter_map(|product| self.builds.get(product).copied()).collect()
     }
+}
 
-    /// Depth first without recursion: a closure may be deeper than a stack.
-    fn visit(
-        &self,
-        from: &'a ProductName,
-        seen: &mut HashSet<&'a ProductName>,
-        order: &mut Vec<&'a Build>,
-    ) {
-        let mut open = vec![(from, false)];
-        while let Some((product, done)) = open.pop() {
-            let Some(build) = self.builds.get(product) else { continue };
-            if done {
-                order.push(build);
-            } else if seen.insert(product) {
-                open.push((product, true));
-                let mut needs: Vec<&ProductName> =
-                    build.run_dependencies().map(|needed| &needed.product).collect();
-                needs.sort_by(|one, two| two.cmp(one));
-                open.extend(needs.into_iter().map(|needed| (needed, false)));
-            }
+/// Products, given with what each needs, so that each comes after those that it needs; ties go by
+/// name, circles are cut. What is needed and not given itself is left out.
+pub fn install_order<'a>(
+    mut needs: BTreeMap<&'a ProductName, Vec<&'a ProductName>>,
+) -> Vec<&'a ProductName> {
+    let mut order = Vec::with_capacity(needs.len());
+    // Depth first without recursion: a closure may be deeper than a stack. The last is next.
+    let mut open: Vec<(&ProductName, bool)> =
+        needs.keys().rev().map(|product| (*product, false)).collect();
+    while let Some((product, is_done)) = open.pop() {
+        if is_done {
+            order.push(product);
+        } else if let Some(mut needed) = needs.remove(product) {
+            open.push((product, true));
+            needed.sort_unstable_by(|one, two| two.cmp(one));
+            open.extend(needed.into_iter().map(|needed| (needed, false)));
         }
     }
+    order
 }
 
 /// A chain of which a person sees both ends, and how many products were left out between them.

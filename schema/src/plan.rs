@@ -6,9 +6,11 @@ mod order;
 mod reason;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 pub use few::sources as read_sources;
 pub use order::{MOST_NEEDED, MOST_SOURCES, PlanFault};
@@ -101,23 +103,38 @@ fn is_default(kind: &DependencyKind) -> bool {
 impl<'de> Deserialize<'de> for Needed {
     /// By hand, so that what is wrong is told: an untagged enum only says that nothing fits.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Whole {
-            product: ProductName,
-            #[serde(default)]
-            kind: DependencyKind,
-            #[serde(default)]
-            requirement: Option<Requirement>,
-        }
-        let value = Value::deserialize(deserializer)?;
-        if let Value::String(name) = &value {
-            return Ok(Self::any(name.parse().map_err(D::Error::custom)?));
-        }
+        deserializer.deserialize_any(NameOrWhole)
+    }
+}
+
+/// A product by its name alone, or with what is said of it.
+struct NameOrWhole;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    product: ProductName,
+    #[serde(default)]
+    kind: DependencyKind,
+    #[serde(default)]
+    requirement: Option<Requirement>,
+}
+
+impl<'de> Visitor<'de> for NameOrWhole {
+    type Value = Needed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a product, or an object with its `product`")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Needed, E> {
+        Ok(Needed::any(name.parse().map_err(E::custom)?))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Needed, A::Error> {
         let Whole { product, kind, requirement } =
-            serde_json::from_value(value).map_err(D::Error::custom)?;
-        Ok(Self { product, kind, requirement })
+            Whole::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Needed { product, kind, requirement })
     }
 }
 
@@ -320,8 +337,9 @@ pub struct WithdrawnBuild {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_dependency_is_a_name_or_an_object() {

@@ -155,7 +155,7 @@ pub struct Unfitting {
 }
 
 /// A closure: builds, one for each product, in which every run dependency is met.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ResolveAnswer {
     /// The builds, each after those that it needs.

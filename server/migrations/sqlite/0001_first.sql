@@ -135,6 +135,7 @@ CREATE TABLE builds (
     number           BLOB NOT NULL,
     platform         TEXT NOT NULL,
     archive          INTEGER REFERENCES archives (id),
+    archive_name     TEXT,
     source           INTEGER REFERENCES sources (id),
     same_as          INTEGER,
     test             INTEGER NOT NULL,
@@ -195,15 +196,16 @@ CREATE TABLE waiting (
     PRIMARY KEY (product, build, waits)
 ) STRICT, WITHOUT ROWID;
 
--- Run dependencies, from the other side: which builds need a product, which may not be there yet.
+-- Run dependencies: what a build needs, and which builds need a product, which may not be there yet.
 CREATE TABLE dependants (
     product       TEXT NOT NULL,
     build         INTEGER NOT NULL REFERENCES builds (seq),
     requirement   TEXT NOT NULL,
     built_against TEXT,
     built_archive BLOB,
-    PRIMARY KEY (product, build)
+    PRIMARY KEY (build, product)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX dependants_product ON dependants (product, build);
 
 CREATE TABLE distributions (
     seq      INTEGER PRIMARY KEY,

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use larder_schema::api::Withdrawal;
-use larder_schema::record::{Abi, Dependency};
-use larder_schema::{BuildName, Need, Platform, ProductName, Role, Stage, newest_first};
+use larder_schema::record::Abi;
+use larder_schema::{
+    Build, BuildName, Listed, Need, Platform, ProductName, Requirement, Role, Stage, newest_first,
+};
 
-use super::{Error, StoredBuild};
-use larder_schema::BuildKey;
+use super::Error;
 
 /// A build as a resolution sees it.
 #[derive(Clone, Debug)]
@@ -31,6 +32,17 @@ pub struct Candidate {
     pub withdrawn: Option<Withdrawal>,
 }
 
+/// A product that a build needs to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The product.
+    pub product: ProductName,
+    /// Which versions will do.
+    pub requirement: Requirement,
+    /// The build that it was built against.
+    pub against: Option<BuildName>,
+}
+
 /// One state of the catalog, as a resolution reads it.
 pub trait Candidates {
     /// The builds of a product, the newest first as [`newest_first`] has it, and of one name as
@@ -42,7 +54,7 @@ pub trait Candidates {
     ) -> Result<Box<dyn Newest + 'a>, Error>;
 
     /// What a build needs to run.
-    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error>;
+    fn run(&self, seq: u64) -> Result<Vec<Needed>, Error>;
 
     /// The builds of a product with this name, one for each platform.
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error>;
@@ -50,8 +62,11 @@ pub trait Candidates {
     /// The names of the distributions of at least this stage that list a build.
     fn listed_by(&self, seq: u64, at_least: Stage) -> Result<Vec<ProductName>, Error>;
 
-    /// The whole builds with these keys, in their order.
-    fn whole(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error>;
+    /// A build as distributions list it.
+    fn listed(&self, seq: u64) -> Result<Listed, Error>;
+
+    /// The record of a build.
+    fn record(&self, seq: u64) -> Result<Build, Error>;
 }
 
 /// The builds of one product, a few at a time.

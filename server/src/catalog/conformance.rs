@@ -6,7 +6,6 @@ use larder_schema::contents::tree_checksum;
 use larder_schema::{
     Build, Checksum, Distribution, Entry, EntryKind, Listed, Sha256, Stage, Sums, newest_first,
 };
-use std::cmp::Ordering;
 
 mod products;
 mod stock;
@@ -442,11 +441,21 @@ async fn candidates_of_one_version_come_in_the_order_of_their_ids(catalog: &dyn 
         let name: BuildName = format!("{version}-{id}").parse().unwrap();
         let one = publication(&[build("afw", &name.to_string(), None)]);
         catalog.record(&one, &act()).await.unwrap().unwrap();
-        names.push((name, number));
+        names.push((name, "linux-x86_64", number));
     }
-    newest_first(&mut names, Clone::clone, |_, _| Ordering::Equal);
+    // Some come once more for another platform, later and in another order.
+    for at in 0..20_u8 {
+        let name = names[usize::from(at) * 11 % 59].0.clone();
+        let mut one = build("afw", &name.to_string(), None);
+        one.0.platform = Platform::Any;
+        one.1 = one.0.digest().unwrap();
+        catalog.record(&publication(&[one]), &act()).await.unwrap().unwrap();
+        names.push((name, "any", 60 + u64::from(at)));
+    }
+    let by_platform = |one: &(_, &str, _), two: &(_, &str, _)| two.1.cmp(one.1);
+    newest_first(&mut names, |(name, _, seq)| (name.clone(), *seq), by_platform);
     let expected: Vec<String> =
-        names.iter().map(|(name, _)| format!("{name} linux-x86_64")).collect();
+        names.iter().map(|(name, platform, _)| format!("{name} {platform}")).collect();
 
     for at_once in [1, 4, 32, 1000] {
         assert_eq!(newest(catalog, "linux-x86_64", at_once).await, expected);

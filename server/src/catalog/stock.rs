@@ -145,7 +145,7 @@ pub struct Stocked {
 }
 
 /// The bytes of a build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StockedArchive {
     /// Its digest.
     pub digest: Digest,
@@ -153,6 +153,8 @@ pub struct StockedArchive {
     pub tree: TreeChecksum,
     /// How many bytes it has.
     pub size: u64,
+    /// What the build calls it.
+    pub name: ArchiveName,
 }
 
 /// One dependency of a build, as its record tells it.
@@ -225,9 +227,6 @@ pub trait Stock {
 
     /// The dependencies that the record of a build tells and a plan compares, each once.
     fn recorded(&self, seq: u64) -> Result<Vec<Recorded>, Error>;
-
-    /// The file name of the archive of a build.
-    fn archive_name(&self, seq: u64) -> Result<Option<ArchiveName>, Error>;
 
     /// The build with this number, as one that another was built against.
     fn input(&self, seq: u64) -> Result<Input, Error>;

@@ -14,23 +14,23 @@ mod tests;
 mod visible;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use larder_schema::closure::Closure;
-use larder_schema::{BuildKey, Listed, ProductName, ResolveAnswer, ResolveRequest};
+use larder_schema::closure::install_order;
+use larder_schema::{ProductName, ResolveAnswer, ResolveRequest};
 
 pub use explain::NoAnswer;
 
-use self::pool::{Budget, Pool};
-use self::solver::Outcome;
+use self::pool::{Budget, CandidateAt, Pool};
+use self::solver::{Choice, Outcome};
 use self::terms::Terms;
 use self::visible::Visible;
 use super::Registry;
 use super::distribute::DistributionError;
 use super::turns::{Asker, Full};
 use crate::access::{Caller, Denied};
-use crate::catalog::{self, Candidates, StoredBuild};
+use crate::catalog::{self, Candidates};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -197,39 +197,33 @@ fn resolve(
         Outcome::None(needs) => {
             Err(ResolveError::NoAnswer(Box::new(explain::explain(&pool, &needs)?)))
         }
-        Outcome::Answer(choice) => {
-            let keys: Vec<BuildKey> = choice
-                .into_values()
-                .map(|at| {
-                    let candidate = pool.candidate(at);
-                    BuildKey {
-                        product: pool.name(pool.product_of(at)),
-                        build: candidate.name.clone(),
-                        platform: candidate.platform.clone(),
-                    }
-                })
-                .collect();
-            let chosen: Vec<StoredBuild> = source.whole(&keys)?.into_iter().flatten().collect();
-            let withdrawn_distributions = pool.terms.withdrawn.clone();
-            Ok(ResolveAnswer { withdrawn_distributions, ..answer(&chosen, records) })
-        }
+        Outcome::Answer(choice) => answer(&pool, &choice, records),
     }
 }
 
 /// The builds in install order.
-fn answer(chosen: &[StoredBuild], records: bool) -> ResolveAnswer {
-    let closure = Closure::of(chosen.iter().map(|stored| &stored.build));
-    debug_assert!(closure.unmet().is_empty(), "not met: {:?}", closure.unmet());
-    let by_product: HashMap<&ProductName, &StoredBuild> =
-        chosen.iter().map(|stored| (&stored.build.product, stored)).collect();
-    let order = closure.in_install_order();
-    let ordered = || order.iter().filter_map(|build| by_product.get(&build.product).copied());
-    ResolveAnswer {
-        builds: ordered().map(|stored| Listed::with_record(&stored.build, stored.digest)).collect(),
-        records: records.then(|| ordered().map(|stored| stored.build.clone()).collect()),
-        withdrawn: ordered()
-            .filter_map(|stored| Some(stored.withdrawn.clone()?.of(stored.build.key())))
-            .collect(),
-        withdrawn_distributions: Vec::new(),
+fn answer(pool: &Pool<'_>, choice: &Choice, records: bool) -> Result<ResolveAnswer, ResolveError> {
+    let chosen: BTreeMap<ProductName, CandidateAt> =
+        choice.iter().map(|(product, at)| (pool.name(*product), *at)).collect();
+    let needs: Vec<_> = chosen.values().map(|at| pool.run(*at)).collect();
+    if let Some(stop) = pool.stopped() {
+        return Err(stop.into());
     }
+    let needed = needs.iter().map(|run| run.iter().map(|needed| &needed.product).collect());
+    let order = install_order(chosen.keys().zip(needed).collect());
+    let mut answer = ResolveAnswer {
+        withdrawn_distributions: pool.terms.withdrawn.clone(),
+        records: records.then(Vec::new),
+        ..ResolveAnswer::default()
+    };
+    for product in order {
+        let candidate = pool.candidate(chosen[product]);
+        let listed = pool.source().listed(candidate.seq)?;
+        answer.withdrawn.extend(candidate.withdrawn.clone().map(|it| it.of(listed.key())));
+        answer.builds.push(listed);
+        if let Some(records) = &mut answer.records {
+            records.push(pool.source().record(candidate.seq)?);
+        }
+    }
+    Ok(answer)
 }

@@ -1,16 +1,17 @@
 //! What a resolution reads.
 
-use larder_schema::record::{Dependency, DependencyKind};
-use larder_schema::{BuildKey, BuildName, Platform, ProductName, Stage};
+use std::sync::LazyLock;
+
+use larder_schema::record::Extra;
+use larder_schema::{Build, BuildName, Digest, Listed, Platform, ProductName, Stage};
 use rusqlite::{Connection, Row, params};
-use serde::Deserialize;
 
 use super::column::{self, signed};
 use super::newest::NewestBuilds;
-use super::{inputs, lookup, statements};
-use crate::catalog::candidates::{Candidate, Candidates, Newest};
+use super::{dependants, inputs, lookup, statements};
+use crate::catalog::Error;
+use crate::catalog::candidates::{Candidate, Candidates, Needed, Newest};
 use crate::catalog::stock::Facts;
-use crate::catalog::{Error, StoredBuild};
 
 /// One state of the catalog.
 pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
@@ -38,12 +39,13 @@ pub(super) fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
     })
 }
 
-/// The part of a record that says what it needs; the others are passed over.
-#[derive(Deserialize)]
-struct Needing {
-    #[serde(default)]
-    dependencies: Vec<Dependency>,
-}
+/// The builds of one name.
+static NAMED: LazyLock<String> =
+    LazyLock::new(|| select(&format!("{} ORDER BY platform", lookup::KEY)));
+
+const LISTED: &str = "SELECT name, major, minor, patch, build, platform, facts, digest, sha256, \
+     tree, size FROM builds JOIN products ON products.id = product \
+     LEFT JOIN archives ON archives.id = archive WHERE seq = ?1";
 
 /// The platforms that fit: two by name, and the variants between two texts.
 pub(super) fn fitting(asked: Option<&Platform>) -> [String; 4] {
@@ -73,20 +75,12 @@ impl Candidates for Snapshot<'_> {
         Ok(Box::new(NewestBuilds::of(self.0, product, asked)?))
     }
 
-    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error> {
-        let mut statement = self.0.prepare_cached("SELECT record FROM builds WHERE seq = ?1")?;
-        let read = |row: &Row<'_>| column::json::<Needing>(row, 0);
-        let Needing { mut dependencies } = statement.query_row([signed(seq)], read)?;
-        dependencies.retain(|dependency| dependency.kind == DependencyKind::Run);
-        Ok(dependencies)
+    fn run(&self, seq: u64) -> Result<Vec<Needed>, Error> {
+        dependants::needed_by(self.0, seq)
     }
 
     fn named(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Candidate>, Error> {
-        let sql = select(
-            "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 AND minor = ?3 \
-                 AND patch = ?4 AND build = ?5 ORDER BY platform",
-        );
-        let mut statement = self.0.prepare_cached(&sql)?;
+        let mut statement = self.0.prepare_cached(&NAMED)?;
         let BuildName { version, build } = name;
         let key = params![
             product.as_str(),
@@ -114,7 +108,26 @@ impl Candidates for Snapshot<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn whole(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
-        keys.iter().map(|key| lookup::by_key(self.0, key)).collect()
+    fn listed(&self, seq: u64) -> Result<Listed, Error> {
+        let listed = self.0.prepare_cached(LISTED)?.query_row([signed(seq)], |row| {
+            let facts = column::json_opt::<Facts>(row, 6)?.unwrap_or_default();
+            let archive = column::sha256_opt(row, 8)?.map(Digest);
+            Ok(Listed {
+                product: column::parsed(row, 0)?,
+                build: column::build_name(row, 1)?,
+                platform: column::parsed(row, 5)?,
+                role: facts.role,
+                record: Some(column::digest(row, 7)?),
+                archive,
+                tree: archive.map(|_| column::tree(row, 9)).transpose()?,
+                size: archive.map(|_| column::number(row, 10)).transpose()?,
+                extra: Extra::new(),
+            })
+        });
+        Ok(listed?)
+    }
+
+    fn record(&self, seq: u64) -> Result<Build, Error> {
+        lookup::published_record(self.0, seq)
     }
 }

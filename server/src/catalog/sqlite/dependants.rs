@@ -1,4 +1,4 @@
-//! Who needs a product to run.
+//! What a build needs to run, and who needs a product.
 
 use std::collections::HashMap;
 
@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row, params};
 use super::column::{self, signed};
 use super::{lookup, statements};
 use crate::catalog::Error;
+use crate::catalog::candidates::Needed;
 
 /// How many rows are looked at between two looks at what was found.
 const AT_ONCE: usize = 1_000;
@@ -30,6 +31,22 @@ pub(super) fn insert(db: &Connection, build: &Build, seq: i64) -> Result<(), Err
         ])?;
     }
     Ok(())
+}
+
+/// What a build needs to run, by product.
+pub(super) fn needed_by(db: &Connection, seq: u64) -> Result<Vec<Needed>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT product, requirement, built_against FROM dependants WHERE build = ?1 \
+         ORDER BY product",
+    )?;
+    let needed = statement.query_map([signed(seq)], |row| {
+        Ok(Needed {
+            product: column::parsed(row, 0)?,
+            requirement: column::parsed(row, 1)?,
+            against: column::parsed_opt(row, 2)?,
+        })
+    })?;
+    Ok(needed.collect::<Result<_, _>>()?)
 }
 
 /// A build that needs the product, before it is known whether this build will do.
@@ -91,7 +108,7 @@ fn may_stand_together(one: &Platform, two: &Platform) -> bool {
     one.fits(two) || two.fits(one)
 }
 
-/// Served by the primary key, read backwards.
+/// Served by `dependants_product`, read backwards.
 fn candidates(db: &Connection, build: &Build, after: i64) -> Result<Vec<Candidate>, Error> {
     let sql = format!(
         "SELECT products.name, major || '.' || minor || '.' || patch || '-' || builds.build, \

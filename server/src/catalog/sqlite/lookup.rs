@@ -1,5 +1,7 @@
 //! Products and builds, one and many.
 
+use std::sync::LazyLock;
+
 use larder_schema::api::Page;
 use larder_schema::record::Published;
 use larder_schema::{Build, BuildKey, BuildName, Platform, ProductName};
@@ -19,6 +21,8 @@ fn select(is_true: &str) -> String {
 /// The builds with a name: product, version and build id are the first parameters.
 pub(super) const KEY: &str = "product = (SELECT id FROM products WHERE name = ?1) AND major = ?2 \
      AND minor = ?3 AND patch = ?4 AND build = ?5";
+
+static BY_SEQ: LazyLock<String> = LazyLock::new(|| select("seq = ?1"));
 
 fn one_key() -> String {
     format!("{KEY} AND platform = ?6")
@@ -43,6 +47,12 @@ pub(super) fn by_key(db: &Connection, key: &BuildKey) -> Result<Option<StoredBui
 pub(super) fn record(db: &Connection, seq: u64) -> Result<Build, Error> {
     let mut statement = db.prepare_cached("SELECT record FROM builds WHERE seq = ?1")?;
     Ok(statement.query_row([signed(seq)], |row| column::json(row, 0))?)
+}
+
+/// The same with when and by whom it was published.
+pub(super) fn published_record(db: &Connection, seq: u64) -> Result<Build, Error> {
+    let mut statement = db.prepare_cached(&BY_SEQ)?;
+    Ok(statement.query_row([signed(seq)], stored)?.build)
 }
 
 /// The number of a build that is there.

@@ -136,9 +136,10 @@ pub(super) fn insert_build_row(
     };
     db.prepare_cached(
         "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, source, \
-         same_as, test, abi, upstream_version, facts, digest, at, by, record, series, number) \
+         same_as, test, abi, upstream_version, facts, digest, at, by, record, series, number, \
+         archive_name) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM archives WHERE sha256 = ?8), \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
     )?
     .execute(params![
         signed(published.seq),
@@ -161,6 +162,7 @@ pub(super) fn insert_build_row(
         record,
         place.series,
         place.number,
+        build.archive.as_ref().map(|archive| archive.name.as_str()),
     ])?;
     if let Some(tree) = tree.filter(|_| same_as.is_none()) {
         db.prepare_cached("INSERT INTO trees (product, tree, build) VALUES (?1, ?2, ?3)")?

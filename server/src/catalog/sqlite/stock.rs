@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 
 use larder_schema::record::BuiltAgainst;
-use larder_schema::{ArchiveName, BuildName, Digest, Platform, ProductName, Revision};
+use larder_schema::{BuildName, Digest, Platform, ProductName, Revision};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Statement, params};
-use serde::Deserialize;
 
 use super::column::{self, signed};
 use super::{inputs, lookup, numbers, statements};
@@ -24,14 +23,13 @@ pub(super) struct Shelf<'a> {
     alike: RefCell<CachedStatement<'a>>,
     of_source: RefCell<CachedStatement<'a>>,
     input: RefCell<CachedStatement<'a>>,
-    record: RefCell<CachedStatement<'a>>,
 }
 
 /// Builds of which something is true, by the number in `seq`, the last first.
 fn select(seq: &str, is_true: &str) -> String {
     format!(
         "SELECT seq, major, minor, patch, builds.build, platform, abi, test, facts, \
-         coalesce(same_as, seq), exact, digest, sha256, tree, size, {} \
+         coalesce(same_as, seq), exact, digest, sha256, tree, size, archive_name, {} \
          FROM {is_true} ORDER BY {seq} DESC",
         statements::WITHDRAWAL
     )
@@ -75,20 +73,8 @@ impl<'a> Shelf<'a> {
             likenesses: prepared(LIKENESSES)?,
             of_source: prepared(&of_source)?,
             input: prepared(INPUT)?,
-            record: prepared("SELECT record FROM builds WHERE seq = ?1")?,
         })
     }
-}
-
-/// The part of a record that names its archive.
-#[derive(Deserialize)]
-struct Archived {
-    archive: Option<ArchiveNamed>,
-}
-
-#[derive(Deserialize)]
-struct ArchiveNamed {
-    name: ArchiveName,
 }
 
 fn stocked(row: &Row<'_>) -> rusqlite::Result<Stocked> {
@@ -97,6 +83,7 @@ fn stocked(row: &Row<'_>) -> rusqlite::Result<Stocked> {
             digest: Digest(sha256),
             tree: column::tree(row, 13)?,
             size: column::number(row, 14)?,
+            name: column::parsed(row, 15)?,
         }),
         None => None,
     };
@@ -111,7 +98,7 @@ fn stocked(row: &Row<'_>) -> rusqlite::Result<Stocked> {
         against: column::ascending_opt(row, 10)?,
         record: column::digest(row, 11)?,
         archive,
-        withdrawn: statements::withdrawal(row, 15)?,
+        withdrawn: statements::withdrawal(row, 16)?,
     })
 }
 
@@ -200,13 +187,6 @@ impl Stock for Shelf<'_> {
             })
         };
         inputs::told_by(&build).into_iter().map(recorded).collect()
-    }
-
-    fn archive_name(&self, seq: u64) -> Result<Option<ArchiveName>, Error> {
-        let mut statement = self.record.borrow_mut();
-        let read = |row: &Row<'_>| column::json::<Archived>(row, 0);
-        let Archived { archive } = statement.query_row([signed(seq)], read)?;
-        Ok(archive.map(|archive| archive.name))
     }
 
     fn input(&self, seq: u64) -> Result<Input, Error> {

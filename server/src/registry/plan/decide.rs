@@ -217,10 +217,7 @@ impl<'a> Planning<'a> {
                 let differs = self.differs(&question, &taken)?;
                 let because = words::reused(&question, &taken);
                 let reuse = Box::new(listed(&source.product, &taken));
-                let archive_name = match taken.archive {
-                    Some(_) => self.stock.archive_name(taken.seq)?,
-                    None => None,
-                };
+                let archive_name = taken.archive.as_ref().map(|archive| archive.name.clone());
                 done.taken = Some(taken);
                 (Action::Reuse { reuse, archive_name, differs }, because)
             }

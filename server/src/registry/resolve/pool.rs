@@ -10,14 +10,14 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use larder_schema::{BuildName, Dependency, ProductName, Requirement};
+use larder_schema::{BuildName, ProductName, Requirement};
 
 use super::terms::Terms;
 use super::{Limit, Stop};
-use crate::catalog::candidates::{Candidate, Candidates, Newest, sort};
+use crate::catalog::candidates::{Candidate, Candidates, Needed, Newest, sort};
 
 /// How many builds of a product are read at first, and how many times more each time after.
-const FIRST_WINDOW: usize = 4;
+const FIRST_WINDOW: usize = 1;
 const WIDER: usize = 8;
 /// Which part of all steps there is once it is known whether there is an answer.
 const SHARE: u64 = 4;
@@ -86,7 +86,7 @@ pub(super) struct Pool<'a> {
     by_name: RefCell<HashMap<ProductName, ProductAt>>,
     candidates: RefCell<Vec<(ProductAt, Rc<Candidate>)>>,
     /// What candidates need to run, of those that the solver came to.
-    run: RefCell<HashMap<CandidateAt, Rc<[Dependency]>>>,
+    run: RefCell<HashMap<CandidateAt, Rc<[Needed]>>>,
 }
 
 struct Product<'a> {
@@ -166,7 +166,7 @@ impl<'a> Pool<'a> {
     }
 
     /// What a candidate needs to run; nothing when that cannot be read, which stops the solver.
-    pub(super) fn run(&self, at: CandidateAt) -> Rc<[Dependency]> {
+    pub(super) fn run(&self, at: CandidateAt) -> Rc<[Needed]> {
         if let Some(known) = self.run.borrow().get(&at) {
             return Rc::clone(known);
         }
@@ -174,7 +174,7 @@ impl<'a> Pool<'a> {
             self.stop(Stop::Catalog(error));
             Vec::new()
         });
-        let run: Rc<[Dependency]> = run.into();
+        let run: Rc<[Needed]> = run.into();
         self.run.borrow_mut().insert(at, Rc::clone(&run));
         run
     }

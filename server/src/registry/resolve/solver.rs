@@ -92,7 +92,7 @@ pub(super) fn needs_of(pool: &Pool<'_>, at: CandidateAt) -> Vec<Demand> {
         product: pool.product(&needed.product),
         asks: Asks::For {
             requirement: Some(needed.requirement.clone()),
-            against: needed.built_against.as_ref().map(|against| against.build.clone()),
+            against: needed.against.clone(),
             build: None,
         },
     });

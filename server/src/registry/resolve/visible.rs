@@ -1,10 +1,10 @@
 //! Candidates as one caller sees them: what may not be read is not there.
 
-use larder_schema::{BuildKey, BuildName, Dependency, Platform, ProductName, Stage};
+use larder_schema::{Build, BuildName, Listed, Platform, ProductName, Stage};
 
 use crate::access::{Caller, Permission};
-use crate::catalog::candidates::{Candidate, Candidates, Newest};
-use crate::catalog::{Error, StoredBuild};
+use crate::catalog::Error;
+use crate::catalog::candidates::{Candidate, Candidates, Needed, Newest};
 
 /// What a caller may read of the candidates.
 pub(super) struct Visible<'a> {
@@ -40,7 +40,7 @@ impl Candidates for Visible<'_> {
     }
 
     /// Of a build that was read, which is none that may not be.
-    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error> {
+    fn run(&self, seq: u64) -> Result<Vec<Needed>, Error> {
         self.source.run(seq)
     }
 
@@ -54,7 +54,13 @@ impl Candidates for Visible<'_> {
         Ok(names)
     }
 
-    fn whole(&self, keys: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
-        self.source.whole(keys)
+    /// Of a build that was read.
+    fn listed(&self, seq: u64) -> Result<Listed, Error> {
+        self.source.listed(seq)
+    }
+
+    /// Of a build that was read.
+    fn record(&self, seq: u64) -> Result<Build, Error> {
+        self.source.record(seq)
     }
 }

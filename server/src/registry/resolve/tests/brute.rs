@@ -67,7 +67,7 @@ pub(super) fn unmet(memory: &Memory, terms: &Terms, closure: &Closure) -> Option
             let met = closure.get(&needed.product).is_some_and(|found| {
                 needed.requirement.matches(&found.name.version)
                     && (found.abi == Abi::Semver
-                        || needed.built_against.as_ref().is_none_or(|one| one.build == found.name))
+                        || needed.against.as_ref().is_none_or(|one| *one == found.name))
             });
             if !met {
                 return Some(format!("{product} needs {needed:?}"));

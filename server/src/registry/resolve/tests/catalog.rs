@@ -4,14 +4,13 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use larder_schema::api::Withdrawal;
-use larder_schema::record::{Abi, BuiltAgainst};
+use larder_schema::record::Abi;
 use larder_schema::{
-    BuildKey, BuildName, Context, Dependency, DependencyKind, Platform, ProductName, Role, Stage,
-    Text, Wanted,
+    Build, BuildName, Context, Listed, Platform, ProductName, Role, Stage, Text, Wanted,
 };
 
-use crate::catalog::candidates::{Candidate, Candidates, Newest, sort};
-use crate::catalog::{Error, StoredBuild};
+use crate::catalog::Error;
+use crate::catalog::candidates::{Candidate, Candidates, Needed, Newest, sort};
 use crate::registry::random::Random;
 use crate::registry::resolve::terms::{Listing, Preferences, Terms};
 
@@ -20,7 +19,7 @@ use crate::registry::resolve::terms::{Listing, Preferences, Terms};
 pub(super) struct Memory {
     pub(super) builds: Vec<(ProductName, Candidate)>,
     /// By number of publication, what a build needs to run.
-    pub(super) run: BTreeMap<u64, Vec<Dependency>>,
+    pub(super) run: BTreeMap<u64, Vec<Needed>>,
     /// By number of publication, the stage of the distribution that lists it.
     pub(super) stages: BTreeMap<u64, Stage>,
     /// How many builds were read.
@@ -41,12 +40,10 @@ impl Memory {
         platform: &str,
         needs: &[(&str, &str)],
     ) -> &mut Candidate {
-        let run = needs.iter().map(|(product, requirement)| Dependency {
+        let run = needs.iter().map(|(product, requirement)| Needed {
             product: product.parse().unwrap(),
             requirement: requirement.parse().unwrap(),
-            kind: DependencyKind::Run,
-            built_against: None,
-            extra: BTreeMap::new(),
+            against: None,
         });
         let candidate = Candidate {
             name: name.clone(),
@@ -122,9 +119,7 @@ impl Memory {
                 .map(|(_, name)| name)
                 .collect();
             if !of.is_empty() && random.once_in(2) {
-                let build = (*random.one(&of)).clone();
-                needed.built_against =
-                    Some(BuiltAgainst { build, archive: None, extra: BTreeMap::new() });
+                needed.against = Some((*random.one(&of)).clone());
             }
         }
         let seq = last.seq;
@@ -174,7 +169,7 @@ impl Candidates for Memory {
         Ok(Box::new(InMemory { all: all.into(), read: &self.read }))
     }
 
-    fn run(&self, seq: u64) -> Result<Vec<Dependency>, Error> {
+    fn run(&self, seq: u64) -> Result<Vec<Needed>, Error> {
         Ok(self.run[&seq].clone())
     }
 
@@ -189,8 +184,12 @@ impl Candidates for Memory {
         Ok(stage.map(|_| "weekly".parse().unwrap()).into_iter().collect())
     }
 
-    fn whole(&self, _: &[BuildKey]) -> Result<Vec<Option<StoredBuild>>, Error> {
-        unreachable!("the solver asks for no whole builds")
+    fn listed(&self, _: u64) -> Result<Listed, Error> {
+        unreachable!("the solver asks for no lists")
+    }
+
+    fn record(&self, _: u64) -> Result<Build, Error> {
+        unreachable!("the solver asks for no records")
     }
 }
 

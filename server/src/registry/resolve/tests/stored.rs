@@ -20,11 +20,18 @@ fn act() -> Act {
 /// The builds in the order of their publication, as records.
 fn records(memory: &Memory) -> Vec<(Build, Digest)> {
     let records = memory.builds.iter().map(|(product, candidate)| {
+        let needed = memory.run[&candidate.seq].iter().map(|needed| {
+            let against = needed.against.as_ref().map(|build| json!({ "build": build }));
+            json!({
+                "product": needed.product, "requirement": needed.requirement,
+                "built_against": against
+            })
+        });
         let build: Build = serde_json::from_value(json!({
             "product": product, "version": candidate.name.version, "build": candidate.name.build,
             "platform": candidate.platform, "archive": null, "role": candidate.role,
             "abi": candidate.abi, "needs": candidate.needs, "test": candidate.test,
-            "dependencies": memory.run[&candidate.seq],
+            "dependencies": needed.collect::<Vec<_>>(),
         }))
         .unwrap();
         let digest = build.digest().unwrap();
