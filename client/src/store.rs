@@ -274,7 +274,7 @@ impl Store {
 }
 
 /// Exchanges two folders; where the system cannot, the old one goes to `aside` first.
-fn exchange(new: &Path, place: &Path, aside: &Path) -> io::Result<()> {
+pub(crate) fn exchange(new: &Path, place: &Path, aside: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
