@@ -18,13 +18,14 @@ use larder_schema::{BuildKey, Checksum, TreeChecksum};
 use serde::Serialize;
 use tokio::task::{JoinError, block_in_place, spawn_blocking};
 
+use crate::download;
+use crate::durable::{self, DiskError};
 use crate::identify::{self, tree_of};
 use crate::install::{self, Moved, Obtainer, Packed};
 use crate::lock::Contradiction;
 use crate::progress::Progress;
 use crate::remote::{self, Remote};
 use crate::store::{self, Store};
-use crate::{download, durable};
 use folder::{Folder, Placement, Standing};
 pub use planned::of_plan;
 
@@ -153,16 +154,8 @@ pub enum Error {
         path: PathBuf,
     },
     /// The disk.
-    #[error("could not {what} `{}`", .path.display())]
-    Disk {
-        /// What was tried.
-        what: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A bug: a task panicked.
     #[error("the fetch broke off")]
     Broken(#[source] JoinError),
@@ -180,8 +173,7 @@ fn listed(paths: &[PathBuf]) -> String {
 
 /// Names what was tried, for an error of the disk.
 fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Disk { what, path, source }
+    durable::disk(what, path)
 }
 
 impl Fetcher<'_> {

@@ -157,7 +157,7 @@ impl From<Error> for Failure {
             | Error::Contradiction(_)
             | Error::Format { .. }
             | Error::Copy { .. }
-            | Error::Disk { .. }
+            | Error::Disk(_)
             | Error::Broken(_) => Self::failed(error),
         }
     }
