@@ -2,14 +2,14 @@
 //! itself.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use larder_schema::api::{BuildIdsAnswer, BuildIdsRequest, paths};
 use larder_schema::plan::{Action, Needed, PlanFault, Source, Step};
 use larder_schema::{BuildId, PlanAnswer, PlanRequest, ProductName};
 
+use crate::bounded;
 use crate::memory::{self, Said, SaidOf};
 use crate::remote::{self, Remote};
 
@@ -128,13 +128,8 @@ pub async fn build_ids(remote: &Remote, count: u32) -> Result<Vec<BuildId>, Erro
 
 /// Reads a plan that was written down.
 pub fn read(path: &Path) -> Result<PlanAnswer, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
-    }
+    let bytes = bounded::read(path, MOST_BYTES)
+        .map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
     let plan: PlanAnswer = serde_json::from_slice(&bytes)
         .map_err(|source| FileError::Malformed { path: path.to_owned(), source })?;
     match check(&plan) {
@@ -232,6 +227,8 @@ fn needed(source: &Source) -> Vec<&Needed> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
+
     use super::*;
     use serde_json::{Value, json};
 

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::{Error, Left, copy, disk};
+use crate::bounded;
 use crate::durable::{sync_folder, write_whole};
 use crate::identify::tree_of;
 use crate::install::Packed;
@@ -29,6 +30,8 @@ use crate::upload::LocalFile;
 
 /// The version of the form of `fetched.json`.
 const FORMAT: u32 = 1;
+/// The most bytes of it: of more builds than a plan has.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A folder that builds are fetched into, by one larder at a time.
 #[derive(Debug)]
@@ -258,7 +261,7 @@ impl Drop for Folder {
 
 impl Known {
     fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = match fs::read(path) {
+        let bytes = match bounded::read(path, MOST_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self { format: FORMAT, builds: BTreeMap::new() });
