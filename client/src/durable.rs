@@ -1,9 +1,29 @@
-//! Makes durable what was written: all of a file system at once, one folder, or one file as a whole.
+//! Makes durable what was written: all of a file system at once, one folder, or one file as a whole; and
+//! how it is told that the disk did not do something.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+/// The disk did not do something.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {what} `{}`", .path.display())]
+pub struct DiskError {
+    /// What was tried.
+    pub what: &'static str,
+    /// With what.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Names what was tried, for an error of the disk.
+pub fn disk<E: From<DiskError>>(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> E {
+    let path = path.to_owned();
+    move |source| DiskError { what, path, source }.into()
+}
 
 /// Syncs the file system that `folder` is on.
 ///

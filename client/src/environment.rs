@@ -57,8 +57,7 @@ pub struct Changing {
 }
 
 fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Disk { what, path, source }
+    crate::durable::disk(what, path)
 }
 
 const MARK: &str = ".larder";

@@ -1,7 +1,8 @@
 //! Brings builds where a build tool wants them: unpacked, as copies of its own, or as archives.
 //!
 //! Trees come through the store, so that what is there is not sent again. Each product's folder
-//! appears whole or not at all, and one that larder did not make is never touched.
+//! appears whole or not at all. What larder put there is known by its checksum: one that it did not make
+//! is never touched, and one that was changed since is replaced only when that is wished.
 
 mod archives;
 mod copy;
@@ -13,18 +14,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use larder_schema::{BuildKey, TreeChecksum};
+use larder_schema::{BuildKey, Checksum, TreeChecksum};
 use serde::Serialize;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::{JoinError, block_in_place, spawn_blocking};
 
+use crate::download;
+use crate::durable::{self, DiskError};
 use crate::identify::{self, tree_of};
 use crate::install::{self, Moved, Obtainer, Packed};
 use crate::lock::Contradiction;
 use crate::progress::Progress;
 use crate::remote::{self, Remote};
 use crate::store::{self, Store};
-use crate::{download, durable};
-use folder::{Folder, Standing};
+use folder::{Folder, Placement, Standing};
 pub use planned::of_plan;
 
 /// How many trees are looked at or copied at once.
@@ -38,6 +40,10 @@ pub struct Fetcher<'a> {
     pub store: &'a Store,
     /// Where it is shown how far things are.
     pub progress: Progress,
+    /// Whether that is replaced too which was changed since larder put it there.
+    pub replaces: bool,
+    /// Whether that is removed which larder put there and is not among the builds.
+    pub clears: bool,
 }
 
 /// What is in a folder now.
@@ -45,6 +51,10 @@ pub struct Fetcher<'a> {
 pub struct Fetched {
     /// The builds, in their order.
     pub fetched: Vec<There>,
+    /// What larder had put there before and has removed.
+    pub removed: Vec<Left>,
+    /// What larder had put there before, and stays because it was changed since.
+    pub kept: Vec<Left>,
     /// Bytes of archives that came over the network.
     pub fetched_bytes: u64,
     /// Bytes of archives that did not have to come.
@@ -63,6 +73,16 @@ pub struct There {
     pub path: PathBuf,
     /// Whether it was there before.
     pub unchanged: bool,
+}
+
+/// What an earlier fetch left in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// The build.
+    #[serde(flatten)]
+    pub key: BuildKey,
+    /// Where it is or was.
+    pub path: PathBuf,
 }
 
 /// Builds were not brought.
@@ -91,6 +111,12 @@ pub enum Error {
     NotOurs {
         /// What is there.
         path: PathBuf,
+    },
+    /// What larder put there became somebody's own.
+    #[error("what larder put there was changed since: {}", listed(.paths))]
+    Changed {
+        /// What is there.
+        paths: Vec<PathBuf>,
     },
     /// Two archives would be one file.
     #[error("the archives of {one} and {two} are both called `{name}`")]
@@ -128,16 +154,8 @@ pub enum Error {
         path: PathBuf,
     },
     /// The disk.
-    #[error("could not {what} `{}`", .path.display())]
-    Disk {
-        /// What was tried.
-        what: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A bug: a task panicked.
     #[error("the fetch broke off")]
     Broken(#[source] JoinError),
@@ -149,74 +167,86 @@ impl From<install::Error> for Error {
     }
 }
 
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}
+
 /// Names what was tried, for an error of the disk.
 fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Disk { what, path, source }
+    durable::disk(what, path)
 }
 
 impl Fetcher<'_> {
     /// Brings the trees of `builds` to `to`, each into a folder that is called like its product.
     ///
-    /// What is there and right is left. What larder put there and is not what it should be is replaced.
+    /// What is there and right is left. What larder put there for other builds is replaced.
     pub async fn trees(&self, builds: &[Packed], to: &Path) -> Result<Fetched, Error> {
-        let folder = Folder::open(to, self.progress).await?;
-        let wrong = self.wrong(&folder, builds).await?;
+        let mut folder = Folder::open(to, self.progress).await?;
+        let placements: Vec<Placement<'_>> = builds.iter().map(Placement::tree).collect();
+        let wrong = block_in_place(|| self.wrong(&folder, &placements))?;
         let _adding = self.store.add()?;
-        let mut moved = self.obtain(&wrong).await?;
+        let mut moved = self.obtain(wrong.iter().map(|wrong| wrong.packed)).await?;
         let copied: Vec<u64> = stream::iter(&wrong)
-            .map(|packed| self.stage(&folder, packed))
+            .map(|wrong| self.stage(&folder, wrong.packed))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
         moved.fetched_bytes += copied.into_iter().sum::<u64>();
         // Both are on the disk before a folder gets its name, and before it is known for ours.
-        durable::sync_all_of(folder.staging()).map_err(disk("sync", folder.staging()))?;
-        folder.note(wrong.iter().map(|packed| (packed.key.product.to_string(), &packed.key)))?;
-        for packed in &wrong {
-            folder.place(packed.key.product.as_str())?;
+        durable::sync_all_of(folder.own()).map_err(disk("sync", folder.own()))?;
+        folder.note(&wrong)?;
+        block_in_place(|| {
+            wrong.iter().try_for_each(|wrong| {
+                folder.check(wrong, self.replaces)?;
+                folder.place(wrong.name)
+            })
+        })?;
+        let sent: u64 = wrong.iter().map(|wrong| wrong.packed.bytes()).sum();
+        moved.reused_bytes += builds.iter().map(Packed::bytes).sum::<u64>() - sent;
+        let mut fetched = fetched(&folder, &placements, &wrong, moved);
+        if self.clears {
+            let is_tree = |sum: &Checksum| matches!(sum, Checksum::Tree(_));
+            (fetched.removed, fetched.kept) =
+                block_in_place(|| folder.clear(&placements, is_tree))?;
         }
-        let is_wrong = |packed: &Packed| wrong.iter().any(|wrong| wrong.key == packed.key);
-        let left = builds.iter().filter(|packed| !is_wrong(packed));
-        moved.reused_bytes += left.map(Packed::bytes).sum::<u64>();
-        let there = builds.iter().map(|packed| There {
-            key: packed.key.clone(),
-            path: folder.path(packed.key.product.as_str()),
-            unchanged: !is_wrong(packed),
-        });
-        Ok(Fetched::new(there.collect(), moved))
+        Ok(fetched)
     }
 
-    /// Those of `builds` that are not there as they should be; an error where something is in the way.
-    async fn wrong(&self, folder: &Folder, builds: &[Packed]) -> Result<Vec<Packed>, Error> {
-        let look = |packed: Packed| {
-            let path = folder.path(packed.key.product.as_str());
-            let is_ours = folder.is_ours(packed.key.product.as_str());
-            async move {
-                let looked = spawn_blocking(move || standing(&path, &packed, is_ours));
-                looked.await.map_err(Error::Broken)?
-            }
-        };
-        let found: Vec<(Packed, Standing)> =
-            stream::iter(builds.to_vec()).map(look).buffered(AT_ONCE).try_collect().await?;
-        let mut wrong = Vec::new();
-        for (packed, standing) in found {
-            match standing {
+    /// Those that are not there as they should be; an error where something is in the way.
+    fn wrong<'a>(
+        &self,
+        folder: &Folder,
+        placements: &[Placement<'a>],
+    ) -> Result<Vec<Placement<'a>>, Error> {
+        let (mut wrong, mut changed) = (Vec::new(), Vec::new());
+        for placement in placements {
+            let path = folder.path(placement.name);
+            let standing = folder.standing(placement.name, placement.sum)?;
+            let before = match standing {
                 Standing::Right => continue,
-                Standing::Absent => {}
-                Standing::Changed => self.progress.note(format_args!(
+                Standing::Absent => None,
+                Standing::Placed(sum) => Some(sum),
+                Standing::Changed if self.replaces => None,
+                Standing::Changed => {
+                    changed.push(path);
+                    continue;
+                }
+                Standing::NotOurs => return Err(Error::NotOurs { path }),
+            };
+            if standing != Standing::Absent {
+                self.progress.note(format_args!(
                     "`{}` is not what {} has, and is replaced",
-                    folder.path(packed.key.product.as_str()).display(),
-                    packed.key
-                )),
+                    path.display(),
+                    placement.packed.key
+                ));
             }
-            wrong.push(packed);
+            wrong.push(Placement { before, ..*placement });
         }
-        Ok(wrong)
+        if changed.is_empty() { Ok(wrong) } else { Err(Error::Changed { paths: changed }) }
     }
 
     /// Brings into the store what is not there.
-    async fn obtain(&self, builds: &[Packed]) -> Result<Moved, Error> {
+    async fn obtain<'a>(&self, builds: impl Iterator<Item = &'a Packed>) -> Result<Moved, Error> {
         let mut moved = Moved::default();
         let mut seen: HashSet<TreeChecksum> = HashSet::new();
         let mut missing = Vec::new();
@@ -262,27 +292,19 @@ impl Fetcher<'_> {
     }
 }
 
-impl Fetched {
-    fn new(fetched: Vec<There>, moved: Moved) -> Self {
-        let Moved { fetched_bytes, reused_bytes, written_bytes } = moved;
-        Self { fetched, fetched_bytes, reused_bytes, written_bytes }
-    }
-}
-
-/// How the folder of a product stands.
-fn standing(path: &Path, packed: &Packed, is_ours: bool) -> Result<(Packed, Standing), Error> {
-    let packed = packed.clone();
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((packed, Standing::Absent));
-        }
-        Err(error) => return Err(disk("look at", path)(error)),
-    };
-    let is_right = metadata.is_dir() && tree_of(path)? == Some(packed.tree);
-    match (is_right, is_ours && metadata.is_dir()) {
-        (true, _) => Ok((packed, Standing::Right)),
-        (false, true) => Ok((packed, Standing::Changed)),
-        (false, false) => Err(Error::NotOurs { path: path.to_owned() }),
-    }
+/// What is there now.
+fn fetched(
+    folder: &Folder,
+    placements: &[Placement<'_>],
+    wrong: &[Placement<'_>],
+    Moved { fetched_bytes, reused_bytes, written_bytes }: Moved,
+) -> Fetched {
+    let wrong: HashSet<&BuildKey> = wrong.iter().map(|wrong| &wrong.packed.key).collect();
+    let there = placements.iter().map(|placement| There {
+        key: placement.packed.key.clone(),
+        path: folder.path(placement.name),
+        unchanged: !wrong.contains(&placement.packed.key),
+    });
+    let (fetched, removed, kept) = (there.collect(), Vec::new(), Vec::new());
+    Fetched { fetched, removed, kept, fetched_bytes, reused_bytes, written_bytes }
 }

@@ -3,6 +3,7 @@
 //! `commands/` turns arguments into calls of the library and prints what comes of them; nothing
 //! else here prints. `plan` decides without touching anything, `install` carries out.
 
+pub mod bounded;
 pub mod cli;
 pub mod combine;
 pub mod commands;

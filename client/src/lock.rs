@@ -1,7 +1,6 @@
 //! The lock: all that an environment is made from, so that it can be used and made again offline.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use larder_schema::record::RecordFault;
 use larder_schema::{Build, Context, Digest, Distribution, Label, Listed, Platform, ProductName};
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
 use crate::remote::Origin;
 use crate::target::Asked;
 
@@ -171,12 +171,8 @@ impl Lock {
 
     /// Reads a lock and checks that it does not contradict itself.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let unreadable = |source| Error::Read { path: path.to_owned(), source };
-        let size = fs::metadata(path).map_err(unreadable)?.len();
-        if size > MAX_BYTES {
-            return Err(unreadable(io::Error::from(io::ErrorKind::FileTooLarge)));
-        }
-        let bytes = fs::read(path).map_err(unreadable)?;
+        let bytes = bounded::read(path, MAX_BYTES)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let malformed = |source| Error::Malformed { path: path.to_owned(), source };
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
         let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);
@@ -303,6 +299,8 @@ pub fn check_record(record: &Build, listed: Option<&Listed>) -> Result<(), Contr
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
+
     use super::*;
     use larder_schema::{Sha256, TreeChecksum};
     use serde_json::json;

@@ -2,14 +2,14 @@
 //! itself.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use larder_schema::api::{BuildIdsAnswer, BuildIdsRequest, paths};
-use larder_schema::plan::{Action, PlanFault, Step};
+use larder_schema::plan::{Action, Needed, PlanFault, Source, Step};
 use larder_schema::{BuildId, PlanAnswer, PlanRequest, ProductName};
 
+use crate::bounded;
 use crate::memory::{self, Said, SaidOf};
 use crate::remote::{self, Remote};
 
@@ -90,9 +90,12 @@ pub enum Contradiction {
         /// The product.
         product: ProductName,
     },
-    /// It is for another platform than was asked for.
-    #[error("it is for another platform")]
-    Platform,
+    /// It is for something else than was asked for.
+    #[error("it is for another {what}")]
+    Other {
+        /// What is another: `platform`.
+        what: &'static str,
+    },
     /// A build of something else, or for something else, is reused.
     #[error("`{product}` is reused from a build that cannot be: its {field}")]
     Reuse {
@@ -125,13 +128,8 @@ pub async fn build_ids(remote: &Remote, count: u32) -> Result<Vec<BuildId>, Erro
 
 /// Reads a plan that was written down.
 pub fn read(path: &Path) -> Result<PlanAnswer, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
-    }
+    let bytes = bounded::read(path, MOST_BYTES)
+        .map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
     let plan: PlanAnswer = serde_json::from_slice(&bytes)
         .map_err(|source| FileError::Malformed { path: path.to_owned(), source })?;
     match check(&plan) {
@@ -186,16 +184,23 @@ fn check_reuse(plan: &PlanAnswer, step: &Step) -> Result<(), Contradiction> {
     }
 }
 
-/// Whether a plan is for what was asked.
+/// Whether a plan is for what was asked: records are filled in from it.
 fn check_asked(request: &PlanRequest, plan: &PlanAnswer) -> Result<(), Contradiction> {
-    if request.platform != plan.platform {
-        return Err(Contradiction::Platform);
+    let others = [
+        ("platform", request.platform != plan.platform),
+        ("environment", request.built_in != plan.built_in),
+        ("build id", request.build != plan.build),
+        ("policy", request.policy.is_some_and(|policy| policy != plan.policy)),
+    ];
+    if let Some((what, _)) = others.into_iter().find(|(_, is_other)| *is_other) {
+        return Err(Contradiction::Other { what });
     }
     let steps: HashMap<&ProductName, &Step> =
         plan.steps.iter().map(|step| (&step.source.product, step)).collect();
     for source in &request.sources {
+        let policy = request.policies.get(&source.product).copied().or(request.policy);
         let same = steps.get(&source.product).is_some_and(|step| {
-            step.source.revision == source.revision && step.source.version == source.version
+            is_same(&step.source, source) && policy.is_none_or(|policy| policy == step.policy)
         });
         if !same {
             return Err(Contradiction::NotAsked { product: source.product.clone() });
@@ -207,8 +212,23 @@ fn check_asked(request: &PlanRequest, plan: &PlanAnswer) -> Result<(), Contradic
     }
 }
 
+/// Whether two sources are one; what they need is a set.
+fn is_same(one: &Source, other: &Source) -> bool {
+    let plain = |source: &Source| Source { dependencies: Vec::new(), ..source.clone() };
+    plain(one) == plain(other) && needed(one) == needed(other)
+}
+
+fn needed(source: &Source) -> Vec<&Needed> {
+    let mut needed: Vec<&Needed> = source.dependencies.iter().collect();
+    needed.sort_by(|one, other| one.product.cmp(&other.product));
+    needed.dedup();
+    needed
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
+
     use super::*;
     use serde_json::{Value, json};
 
@@ -265,20 +285,36 @@ pub(crate) mod tests {
     #[test]
     fn a_plan_for_something_else_is_refused() {
         let answer = plan(|_| {});
-        let request = |sources: &[Value]| -> PlanRequest {
-            serde_json::from_value(json!({"sources": sources, "platform": "linux-x86_64"})).unwrap()
+        let both: Vec<Value> =
+            answer.steps.iter().map(|step| serde_json::to_value(&step.source).unwrap()).collect();
+        let asked = |change: fn(&mut Value)| -> PlanRequest {
+            let mut request = json!({"sources": both, "platform": "linux-x86_64", "build": "b2"});
+            change(&mut request);
+            serde_json::from_value(request).unwrap()
         };
-        let source = |step: &Step| serde_json::to_value(&step.source).unwrap();
-        let both: Vec<Value> = answer.steps.iter().map(source).collect();
-        assert!(check_asked(&request(&both), &answer).is_ok());
-
-        let mut other = both.clone();
-        other[0]["revision"] = json!("b".repeat(40));
-        let elsewhere = PlanRequest { platform: "any".parse().unwrap(), ..request(&both) };
-        for asked in [request(&other), request(&both[..1]), elsewhere] {
-            assert!(check_asked(&asked, &answer).is_err());
+        let twice = asked(|it| it["sources"][1]["dependencies"] = json!(["log", "log"]));
+        let order = asked(|it| it["sources"].as_array_mut().unwrap().reverse());
+        for same in [asked(|_| {}), asked(|it| it["policy"] = json!("exact")), twice, order] {
+            assert!(check_asked(&same, &answer).is_ok());
         }
-        other[0]["product"] = json!("base");
-        assert!(check_asked(&request(&other), &answer).is_err());
+
+        let others: [fn(&mut Value); 13] = [
+            |it| it["platform"] = json!("any"),
+            |it| it["build"] = json!("b3"),
+            |it| it["build"] = Value::Null,
+            |it| it["built_in"] = json!({"name": "env", "version": "1"}),
+            |it| it["policy"] = json!("semver"),
+            |it| it["policies"] = json!({"log": "direct"}),
+            |it| it["sources"][0]["revision"] = json!("b".repeat(40)),
+            |it| it["sources"][0]["upstream_version"] = json!("1.0"),
+            |it| it["sources"][0]["repository"] = json!("https://example.org/log"),
+            |it| it["sources"][0]["product"] = json!("base"),
+            |it| it["sources"][1]["dependencies"] = json!([]),
+            |it| it["sources"][1]["dependencies"] = json!([{"product": "log", "kind": "test"}]),
+            |it| drop(it["sources"].as_array_mut().unwrap().remove(0)),
+        ];
+        for (place, other) in others.into_iter().enumerate() {
+            assert!(check_asked(&asked(other), &answer).is_err(), "{place}");
+        }
     }
 }

@@ -80,6 +80,32 @@ pub enum Error {
     Distribution(#[from] distribution::Error),
 }
 
+impl Outcome {
+    /// What was done in two publishes, one after the other.
+    #[must_use]
+    pub fn and(mut self, then: Self) -> Self {
+        let is_new = |key: &BuildKey| !self.answer.published.contains(key);
+        let existing = then.answer.existing.into_iter().filter(is_new).collect();
+        self.answer.existing = union(self.answer.existing, existing);
+        self.answer.published = union(self.answer.published, then.answer.published);
+        self.answer.distribution = then.answer.distribution.or(self.answer.distribution);
+        self.answer.tags.extend(then.answer.tags);
+        self.answer.warnings.extend(then.answer.warnings);
+        self.sent += then.sent;
+        self.sent_bytes += then.sent_bytes;
+        self.waits_for.extend(then.waits_for);
+        self
+    }
+}
+
+/// Both, sorted, each once.
+fn union(mut keys: Vec<BuildKey>, others: Vec<BuildKey>) -> Vec<BuildKey> {
+    keys.extend(others);
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
 impl Order {
     /// What is known to be wrong before anything is sent.
     pub fn check(&self) -> Result<(), distribution::Error> {
@@ -286,8 +312,6 @@ fn tag_move(tag: &Label, distribution: &Distribution, stands: Option<&TagState>)
 }
 
 fn with_taken(mut answer: PublishAnswer, taken: &[BuildKey]) -> PublishAnswer {
-    answer.existing.extend(taken.iter().cloned());
-    answer.existing.sort();
-    answer.existing.dedup();
+    answer.existing = union(answer.existing, taken.to_vec());
     answer
 }

@@ -28,7 +28,7 @@ pub(crate) use staging::remove_tree;
 pub use staging::{Staged, Staging};
 pub use usage::{Cleaned, StoredTree};
 
-use crate::durable::sync_folder;
+use crate::durable::{self, DiskError, sync_folder};
 use crate::kernel_lock::{Held, Mode};
 
 /// A user's local, content-addressed data.
@@ -65,16 +65,8 @@ pub enum Error {
         path: PathBuf,
     },
     /// The disk.
-    #[error("could not {what} `{}`", .path.display())]
-    Disk {
-        /// What was tried.
-        what: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// An index cannot be written.
     #[error("the contents of {tree} cannot be written as JSON")]
     Encode {
@@ -103,8 +95,7 @@ pub enum Error {
 
 /// Names what was tried, for an error of the disk.
 pub(crate) fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Disk { what, path, source }
+    durable::disk(what, path)
 }
 
 const FOLDERS: [&str; 5] = ["trees", "staging", "downloads", "environments", "remembered"];
@@ -274,7 +265,7 @@ impl Store {
 }
 
 /// Exchanges two folders; where the system cannot, the old one goes to `aside` first.
-fn exchange(new: &Path, place: &Path, aside: &Path) -> io::Result<()> {
+pub(crate) fn exchange(new: &Path, place: &Path, aside: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -326,7 +317,7 @@ impl Error {
                     parent.display()
                 ))
             }
-            Self::Disk { .. } | Self::Encode { .. } => None,
+            Self::Disk(_) | Self::Encode { .. } => None,
         }
     }
 }

@@ -112,7 +112,7 @@ async fn what_a_plan_reuses_comes_with_one_request_each_and_is_the_tool_s_own() 
     let first = world.asked();
     std::fs::write(deps.join("log/bin/log"), "changed").unwrap();
     world.larder.ok(["store", "check"]);
-    let replaced = world.json(&["fetch", "--plan", "plan.json", "--to", "deps"]);
+    let replaced = world.json(&["fetch", "--plan", "plan.json", "--to", "deps", "--replace"]);
     let again = world.json(&["fetch", "--plan", "plan.json", "--to", "deps"]);
     let elsewhere = world.json(&["fetch", "--plan", "plan.json", "--to", "more/deps"]);
     let last = world.asked();
@@ -155,7 +155,9 @@ async fn a_closure_is_fetched_unpacked_or_as_it_was_published() {
     let again = world.json(&["fetch", "stack@1.0.0", "--to", "archives", "--archives"]);
     let asked_again = world.asked().0;
     std::fs::write(archives.join(world.log.name()), "other").unwrap();
-    let mended = world.larder.ok(["fetch", "stack@1.0.0", "--to", "archives", "--archives"]);
+    let fetch = ["fetch", "stack@1.0.0", "--to", "archives", "--archives"];
+    let refused = world.larder.run(fetch).expect(1);
+    let mended = world.larder.ok([&fetch[..], &["--replace"]].concat());
     let none = world.larder.run(["fetch", "nothing", "--to", "deps"]).expect(3);
 
     assert_eq!(names(&world.larder.path("deps")), ["afw", "log"]);
@@ -172,7 +174,105 @@ async fn a_closure_is_fetched_unpacked_or_as_it_was_published() {
         "{}",
         mended.all()
     );
+    assert!(refused.stderr.contains(world.log.name()), "{}", refused.all());
     assert!(none.stderr.contains("nothing"), "{}", none.all());
+}
+
+#[tokio::test]
+async fn what_became_somebody_s_own_is_named_and_stays_until_it_shall_be_replaced() {
+    let world = World::new().await;
+    let deps = world.larder.path("deps");
+    world.larder.ok(["plan", "sources.json", "-o", "plan.json", "--fetch", "deps"]);
+    std::fs::remove_dir_all(deps.join("afw")).unwrap();
+    world.larder.write("deps/afw/.git/HEAD", b"ref: refs/heads/main");
+    world.larder.write("deps/log/bin/log", b"mended");
+    let mine = contents(&deps);
+
+    let refused = [
+        world.larder.run(["plan", "sources.json", "--fetch", "deps"]).expect(1),
+        world.larder.run(["fetch", "--plan", "plan.json", "--to", "deps"]).expect(1),
+        world.larder.run(["fetch", "pkg:afw", "--to", "deps"]).expect(1),
+    ];
+    let after = contents(&deps);
+    world.larder.ok(["plan", "sources.json", "--fetch", "deps", "--replace"]);
+
+    assert_eq!(after, mine);
+    insta::assert_snapshot!(redacted(&refused[0].all()));
+    assert_eq!(refused[1].stderr, refused[0].stderr);
+    assert_eq!(refused[2].stderr, refused[0].stderr, "by name as by plan");
+    assert_eq!(contents(&deps.join("afw")), ["lib 755 /", "lib/afw.txt 644 two"]);
+    assert!(contents(&deps.join("log")).contains(&"bin/log 755 #!/bin/sh".to_owned()));
+}
+
+#[tokio::test]
+async fn what_an_earlier_plan_left_goes_unless_it_was_changed() {
+    let world = World::new().await;
+    for product in ["geom", "base"] {
+        let short = if product == "geom" { "9e" } else { "ba" };
+        let left = build(product, "1.0.0-b1").file("lib/a", b"a").field("source", source(short));
+        world.registry.publish(left).await;
+    }
+    let sources = |revisions: [&str; 3]| {
+        let source = |(product, short): (&str, &str)| json!({"product": product, "revision": short.repeat(20)});
+        let sources: Vec<Value> =
+            ["log", "geom", "base"].into_iter().zip(revisions).map(source).collect();
+        world.larder.write("sources.json", json!(sources).to_string().as_bytes());
+    };
+    let plan = ["plan", "sources.json", "-o", "plan.json", "--fetch", "deps"];
+    let files = ["fetch", "--plan", "plan.json", "--to", "files", "--archives"];
+    sources(["10", "9e", "ba"]);
+    world.larder.ok(plan);
+    world.larder.ok(files);
+    world.larder.ok(["fetch", "--plan", "plan.json", "--to", "files"]);
+    world.larder.write("deps/base/lib/a", b"mine");
+    world.larder.write("deps/own/file", b"mine");
+    sources(["10", "00", "00"]);
+
+    let told = world.json(&plan);
+    let again = world.larder.ok(plan);
+    let archives = world.larder.ok(files);
+    sources(["00", "00", "00"]);
+    let none = world.larder.ok(plan);
+
+    let left = |of: &str| -> Vec<String> {
+        let left = told[of].as_array().unwrap().iter();
+        left.map(|left| left["product"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((left("removed"), left("kept")), (vec!["geom".to_owned()], vec!["base".to_owned()]));
+    assert!(again.stderr.contains("deps/base` is of an earlier plan"), "{}", again.all());
+    assert!(!again.stdout.contains("removed"), "{}", again.all());
+    assert!(
+        none.stdout.contains("removed what the plan does not reuse: log@1.0.0-b1"),
+        "{}",
+        none.all()
+    );
+    assert_eq!(names(&world.larder.path("deps")), ["base", "own"]);
+    let line = archives.stdout.lines().last().unwrap();
+    assert!(line.contains("base@1.0.0-b1") && line.contains("geom@1.0.0-b1"), "{line}");
+    let left = names(&world.larder.path("files"));
+    assert_eq!(left, ["base", "geom", "log", world.log.name()], "trees are no archives");
+}
+
+#[tokio::test]
+async fn what_is_fetched_by_name_is_added_to_what_is_there() {
+    let world = World::new().await;
+
+    world.larder.ok(["fetch", "pkg:afw", "--to", "deps"]);
+    world.larder.ok(["fetch", "pkg:log", "--to", "deps"]);
+
+    assert_eq!(names(&world.larder.path("deps")), ["afw", "log"]);
+}
+
+#[tokio::test]
+async fn an_archive_with_as_long_a_name_as_can_be_is_fetched() {
+    let registry = TestRegistry::start().await;
+    let name = format!("{}.tar.zst", "p".repeat(247));
+    registry.publish(build("long", "1.0.0-b1").field("archive.name", json!(name))).await;
+    let larder = Larder::new(registry.origin(), None);
+
+    larder.ok(["fetch", "pkg:long", "--to", "files", "--archives"]);
+
+    assert_eq!(names(&larder.path("files")), [name]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A build tool's day: what must be built, what is published of it, and when that is complete.
 
+use std::process::Stdio;
+
 use larder_schema::{PlanAnswer, Sha256};
 use larder_tests::process::program;
 use larder_tests::redact::redacted;
@@ -182,6 +184,84 @@ async fn a_run_that_fails_leaves_what_it_published_to_the_next() {
         .map(|it| it["build"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["17.0.1-b2", "1.0.0-b2", "3.0.0-b1", "0.0.0-b1", "16.0.0-b1"]);
+}
+
+#[tokio::test]
+async fn of_two_that_publish_at_once_one_completes_the_distribution() {
+    let tool = Tool::new().await;
+    for round in 1..=4 {
+        let (id, named) = (format!("b{round}"), format!("stack@1.0.{round}"));
+        let revision = format!("{round}0");
+        let both = [FIVE[0], ("log", "16.0.0", "10", "")];
+        let sources = manifest(&id, &both).replace(&"ba".repeat(20), &revision.repeat(20));
+        let sources = sources.replace(&"10".repeat(20), &format!("{round}1").repeat(20));
+        tool.larder.write("manifest.txt", sources.as_bytes());
+        let plan: PlanAnswer =
+            tool.larder.ok(["plan", "manifest.txt", "-o", "plan.json", "--json"]).json();
+        let publish = |product: &str| {
+            let file = tool.build(&plan, &[product]).remove(0);
+            let words = ["publish", "--plan", "plan.json", &file, "--distribution", &named];
+            let mut command = tool.larder.command([&words[..], &["--tag", "current"]].concat());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+
+        let publishers = ["base", "log"].map(publish);
+
+        let told = publishers.map(|publisher| Ran::of(publisher.wait_with_output().unwrap()));
+        let told = told.map(|ran| ran.expect(0).stdout).join("\n");
+        assert!(told.contains(&format!("distribution {named}")), "{told}");
+        tool.larder.ok(["dist", "show", &named]);
+    }
+}
+
+#[tokio::test]
+async fn while_a_run_goes_on_each_publish_asks_once_for_what_is_lacking() {
+    let tool = Tool::new().await;
+    let proxy = Proxy::start(tool.registry.origin()).await;
+    let larder = Larder::new(proxy.origin(), tool.registry.admin().token());
+    let products: Vec<String> = (0..20).map(|number| format!("p{number:02}")).collect();
+    let source = |product: &String| json!({"product": product, "revision": "ab".repeat(20)});
+    let sources: Vec<Value> = products.iter().map(source).collect();
+    let sources = json!({"sources": sources, "build": "b1"});
+    larder.write("sources.json", sources.to_string().as_bytes());
+    larder.ok(["plan", "sources.json", "-o", "plan.json"]);
+    let publish = |product: &String| {
+        let parcel = build(product, "0.0.0-b1").file("name", product.as_bytes()).pack();
+        larder.write(parcel.name(), parcel.bytes());
+        let words = ["publish", "--plan", "plan.json", parcel.name(), "--json"];
+        larder.ok([&words[..], &["--distribution", "all@1.0.0"]].concat()).json::<Value>()
+    };
+    let asked = || proxy.requests("GET /api/v1/builds/");
+
+    for (number, product) in products[..19].iter().enumerate() {
+        let told = publish(product);
+        assert_eq!((asked(), &told["still_to_build"]), (number + 1, &json!(["p19"])));
+    }
+    let last = publish(&products[19]);
+
+    assert_eq!(asked(), 19 + 19, "each of the others once");
+    assert_eq!(last["published"].as_array().unwrap().len(), 1);
+    assert_eq!(last["existing"].as_array().unwrap().len(), 19);
+    assert_eq!(last["distribution"]["version"], "1.0.0", "{last}");
+}
+
+#[tokio::test]
+async fn a_dry_run_prints_one_document_and_publishes_nothing() {
+    let tool = Tool::new().await;
+    let plan = tool.plan("b1", &FIVE);
+    let base = tool.build(&plan, &["base"]);
+    let rest = tool.build(&plan, &ALL[1..]);
+
+    let part = tool.publish(&base, &[&DISTRIBUTION[..], &["--dry-run"]].concat()).expect(0);
+    let nothing: Value = tool.registry.anybody().read("/api/v1/products").await;
+    tool.publish(&base, &[]).expect(0);
+    let whole: Value =
+        tool.publish(&rest, &[&DISTRIBUTION[..], &["--dry-run"]].concat()).expect(0).json();
+
+    assert_eq!(part.json::<Value>()["still_to_build"], json!(["app"]), "{}", part.all());
+    assert!(part.stderr.contains("waits"), "{}", part.all());
+    assert_eq!(nothing["items"], json!([]));
+    assert_eq!(whole["distribution"]["builds"].as_array().unwrap().len(), 5, "{whole}");
 }
 
 #[tokio::test]

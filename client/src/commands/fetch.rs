@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Session;
-use super::words::{PurposeArgs, requested};
+use super::words::{PurposeArgs, counted, requested};
 use crate::error::{Exit, Failure};
-use crate::fetch::{Error, Fetched, Fetcher, of_plan};
+use crate::fetch::{Error, Fetched, Fetcher, Left, of_plan};
 use crate::find::Finder;
 use crate::install::Packed;
 use crate::planning;
@@ -18,8 +18,10 @@ use crate::wish::Wish;
 /// Arguments of `larder fetch`.
 #[derive(Args, Debug)]
 #[command(after_help = "Each build comes unpacked as DIR/PRODUCT: a copy of its own, that may be \
-                  changed. What is there and right is left; what is there and was not fetched \
-                  is never touched.")]
+                  changed. What is there and right is left. What larder put there is replaced by \
+                  another build, and removed when a plan does not reuse it any more; not so what was \
+                  changed since: it is named, and replaced with `--replace`. What was not fetched is \
+                  never touched.")]
 pub struct FetchArgs {
     /// Distributions and products with all that they need, as `larder install` takes them
     #[arg(value_name = "TARGET", required_unless_present = "plan", conflicts_with = "plan")]
@@ -33,9 +35,23 @@ pub struct FetchArgs {
     /// The archives as they were published, under their own names, instead of what is in them
     #[arg(long)]
     pub archives: bool,
+    /// Replace also what was changed since larder put it there
+    #[arg(long)]
+    pub replace: bool,
     /// What it is for
     #[command(flatten)]
     pub purpose: PurposeArgs,
+}
+
+/// How builds are brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// As archives.
+    pub(super) archives: bool,
+    /// Also in place of what was changed.
+    pub(super) replaces: bool,
+    /// What a plan before had is removed.
+    pub(super) clears: bool,
 }
 
 /// Runs `larder fetch`.
@@ -49,7 +65,8 @@ pub async fn run(args: FetchArgs, session: &Session) -> Result<Exit, Failure> {
         }
         None => closure(&args, session).await?,
     };
-    let fetched = fetch(session, &remote, &builds, &args.to, args.archives).await?;
+    let how = How { archives: args.archives, replaces: args.replace, clears: args.plan.is_some() };
+    let fetched = fetch(session, &remote, &builds, &args.to, how).await?;
     session.output.answer(&fetched, || match session.output.quiet {
         true => String::new(),
         false => told(&fetched, &args.to),
@@ -77,27 +94,41 @@ pub(super) async fn fetch(
     remote: &Remote,
     builds: &[Packed],
     to: &Path,
-    archives: bool,
+    How { archives, replaces, clears }: How,
 ) -> Result<Fetched, Failure> {
     let store = Store::open(&session.store_folder()?)?;
-    let fetcher = Fetcher { remote, store: &store, progress: session.progress };
+    let progress = session.progress;
+    let fetcher = Fetcher { remote, store: &store, progress, replaces, clears };
     let fetched = match archives {
         true => fetcher.archives(builds, to).await,
         false => fetcher.trees(builds, to).await,
-    };
-    Ok(fetched?)
+    }?;
+    for left in &fetched.kept {
+        progress.warn(format_args!(
+            "`{}` is of an earlier plan, and stays because it was changed; remove it, so that nothing \
+             is built against it",
+            left.path.display()
+        ));
+    }
+    Ok(fetched)
 }
 
 /// What was fetched, for a person.
 pub(super) fn told(fetched: &Fetched, to: &Path) -> String {
     let unchanged = fetched.fetched.iter().filter(|there| there.unchanged).count();
-    format!(
+    let mut text = format!(
         "fetched {} into {}, {unchanged} there already ({} fetched, {} reused)\n",
-        super::words::counted(fetched.fetched.len() - unchanged, "build"),
+        counted(fetched.fetched.len() - unchanged, "build"),
         to.display(),
         indicatif::HumanBytes(fetched.fetched_bytes),
         indicatif::HumanBytes(fetched.reused_bytes)
-    )
+    );
+    if !fetched.removed.is_empty() {
+        let name = |left: &Left| format!("{}@{}", left.key.product, left.key.build);
+        let keys: Vec<String> = fetched.removed.iter().map(name).collect();
+        text.push_str(&format!("removed what the plan does not reuse: {}\n", keys.join(", ")));
+    }
+    text
 }
 
 impl From<Error> for Failure {
@@ -110,6 +141,8 @@ impl From<Error> for Failure {
             Error::NotOurs { .. } => {
                 Self::failed(error).hint("move it away, or fetch into another folder")
             }
+            Error::Changed { .. } => Self::failed(error)
+                .hint("move away what you want to keep; `--replace` puts the builds in its place"),
             Error::SameName { .. } => {
                 Self::failed(error).hint("fetch them unpacked, without `--archives`")
             }
@@ -124,7 +157,7 @@ impl From<Error> for Failure {
             | Error::Contradiction(_)
             | Error::Format { .. }
             | Error::Copy { .. }
-            | Error::Disk { .. }
+            | Error::Disk(_)
             | Error::Broken(_) => Self::failed(error),
         }
     }

@@ -10,7 +10,8 @@ use larder_schema::plan::EnvironmentName;
 use larder_schema::{BuildId, PlanAnswer, PlanRequest, Platform};
 use serde::Serialize;
 
-use super::{Session, fetch};
+use super::Session;
+use super::fetch::{self, How};
 use crate::durable::{place_of, write_whole};
 use crate::error::{Exit, Failure};
 use crate::fetch::{Fetched, of_plan};
@@ -54,6 +55,9 @@ pub struct PlanArgs {
     /// Fetch what is reused into this folder, as `larder fetch` does
     #[arg(long, value_name = "DIR")]
     pub fetch: Option<PathBuf>,
+    /// Replace in it also what was changed since larder put it there
+    #[arg(long, requires = "fetch")]
+    pub replace: bool,
 }
 
 /// The plan, and what was fetched of it.
@@ -109,7 +113,8 @@ async fn fetched(
 ) -> Result<Option<Fetched>, Failure> {
     let Some(to) = &args.fetch else { return Ok(None) };
     let builds = of_plan(remote, plan).await?;
-    Ok(Some(fetch::fetch(session, remote, &builds, to, false).await?))
+    let how = How { archives: false, replaces: args.replace, clears: true };
+    Ok(Some(fetch::fetch(session, remote, &builds, to, how).await?))
 }
 
 /// What the arguments say, then the sources, then the settings.

@@ -80,6 +80,8 @@ struct DryRun<'a> {
     distribution: Option<&'a Distribution>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     widened: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    still_to_build: &'a [ProductName],
 }
 
 /// The server's answer, and what it took to get it.
@@ -101,7 +103,7 @@ struct Report<'a> {
 pub struct Beside<'a> {
     /// Requirements that admit more than their makers said.
     pub widened: &'a [String],
-    /// Products of the plan that must be built before the distribution can be published.
+    /// What of the plan must be built before the distribution can be published, as far as is known.
     pub still_to_build: &'a [ProductName],
 }
 
@@ -112,45 +114,64 @@ pub async fn publish(
     order: &Order,
     beside: Beside<'_>,
 ) -> Result<Exit, Failure> {
-    let Beside { widened, still_to_build } = beside;
-    for requirement in widened {
-        session.progress.warn(format_args!("widened: {requirement}"));
-    }
     if target.dry_run {
+        warn_of_widened(session, beside.widened);
         order.check().map_err(distribution_failure)?;
+        let Beside { widened, still_to_build } = beside;
         let builds = order.offers.iter().map(|offer| &offer.build).collect();
-        let distribution = order.distribution.as_ref();
-        session.output.json(&DryRun { builds, taken: &order.taken, distribution, widened })?;
+        let (taken, distribution) = (&order.taken, order.distribution.as_ref());
+        let dry_run = DryRun { builds, taken, distribution, widened, still_to_build };
+        session.output.json(&dry_run)?;
         return Ok(Exit::Done);
     }
+    let outcome = send(session, order).await?;
+    tell(session, target, &outcome, beside)
+}
+
+/// Publishes `order`.
+pub async fn send(session: &Session, order: &Order) -> Result<Outcome, Failure> {
     let remote = session.remote()?;
-    let memory = memory(session);
-    let outcome = publish::publish(&remote, &memory, order, session.progress).await;
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(error) => return Err(failure(&remote, order, error).await),
-    };
+    match publish::publish(&remote, &memory(session), order, session.progress).await {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => Err(failure(&remote, order, error).await),
+    }
+}
+
+/// Tells what was done, and what is `beside` that.
+pub fn tell(
+    session: &Session,
+    target: &Target,
+    outcome: &Outcome,
+    Beside { widened, still_to_build }: Beside<'_>,
+) -> Result<Exit, Failure> {
+    warn_of_widened(session, widened);
     for warning in outcome.answer.warnings.iter().take(MOST_TOLD) {
         session.progress.warn(warning);
     }
     if let Some(more @ 1..) = outcome.answer.warnings.len().checked_sub(MOST_TOLD) {
         session.progress.warn(format_args!("and {more} more; `--json` has all of them"));
     }
-    if let (Some(tag), [_, ..]) = (&order.tag, &outcome.waits_for[..]) {
+    if let (Some(tag), [_, ..]) = (&target.tag, &outcome.waits_for[..]) {
         session.progress.warn(format_args!(
             "the tag `{tag}` has not moved: the distribution is not there yet for {}",
             outcome.waits_for.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         ));
     }
     if session.output.json {
-        let Outcome { answer, sent_bytes, waits_for, .. } = &outcome;
+        let Outcome { answer, sent_bytes, waits_for, .. } = outcome;
         let sent_bytes = *sent_bytes;
         let report = Report { answer, sent_bytes, waits_for, widened, still_to_build };
         session.output.json(&report)?;
     } else {
-        session.output.say(told(&outcome))?;
+        session.output.say(told(outcome))?;
     }
     Ok(Exit::Done)
+}
+
+fn warn_of_widened(session: &Session, widened: &[String]) {
+    for requirement in widened {
+        session.progress.warn(format_args!("widened: {requirement}"));
+    }
 }
 
 /// Where uploads are remembered: beside the settings.

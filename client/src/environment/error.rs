@@ -1,11 +1,11 @@
 //! Why an environment cannot be used.
 
-use std::io;
 use std::path::PathBuf;
 
 use larder_schema::ProductName;
 use larder_schema::canonical::CanonicalError;
 
+use crate::durable::DiskError;
 use crate::lock;
 
 /// An environment cannot be used.
@@ -87,16 +87,8 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The disk.
-    #[error("could not {what} `{}`", .path.display())]
-    Disk {
-        /// What was tried.
-        what: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
 }
 
 impl Error {
@@ -122,7 +114,7 @@ impl Error {
             | Self::Restless { .. }
             | Self::Canonical(_)
             | Self::Encode { .. }
-            | Self::Disk { .. } => None,
+            | Self::Disk(_) => None,
         }
     }
 }

@@ -1,19 +1,17 @@
 //! Archives as they were published, under their own names.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::task::spawn_blocking;
+use larder_schema::Checksum;
+use tokio::task::block_in_place;
 
-use super::folder::{Folder, Standing};
-use super::{Error, Fetched, Fetcher, There, disk};
+use super::folder::{Folder, Placement};
+use super::{Error, Fetched, Fetcher, disk, fetched};
 use crate::download::{Part, fetch};
 use crate::install::{Moved, Packed};
 use crate::progress::Transfer;
-use crate::upload::LocalFile;
 
 /// How many archives come at once.
 const DOWNLOADS: usize = 6;
@@ -24,47 +22,45 @@ impl Fetcher<'_> {
     /// What is there and right is left, what was cut goes on where it was cut.
     pub async fn archives(&self, builds: &[Packed], to: &Path) -> Result<Fetched, Error> {
         check_names(builds)?;
-        let folder = Folder::open(to, self.progress).await?;
-        let mut there = Vec::with_capacity(builds.len());
-        let mut missing = Vec::new();
-        for packed in builds {
-            let path = folder.path(packed.name.as_str());
-            let standing = standing(&folder, packed, &path).await?;
-            let unchanged = matches!(standing, Standing::Right);
-            if !unchanged {
-                missing.push(packed);
-            }
-            there.push(There { key: packed.key.clone(), path, unchanged });
-        }
-        folder.note(missing.iter().map(|packed| (packed.name.to_string(), &packed.key)))?;
-        let transfer =
-            self.progress.transfer("Downloading", missing.iter().map(|it| it.bytes()).sum());
-        let fetched: Result<Vec<u64>, Error> = stream::iter(&missing)
-            .map(|packed| self.archive(&folder, packed, &transfer))
+        let mut folder = Folder::open(to, self.progress).await?;
+        let placements: Vec<Placement<'_>> = builds.iter().map(Placement::archive).collect();
+        let wrong = block_in_place(|| self.wrong(&folder, &placements))?;
+        folder.note(&wrong)?;
+        let sent: u64 = wrong.iter().map(|wrong| wrong.packed.bytes()).sum();
+        let transfer = self.progress.transfer("Downloading", sent);
+        let came: Result<Vec<u64>, Error> = stream::iter(&wrong)
+            .map(|wrong| self.archive(&folder, wrong, &transfer))
             .buffer_unordered(DOWNLOADS)
             .try_collect()
             .await;
         transfer.abandon();
-        let fetched_bytes = fetched?.into_iter().sum();
+        let fetched_bytes = came?.into_iter().sum();
         let all: u64 = builds.iter().map(Packed::bytes).sum();
-        let sent: u64 = missing.iter().map(|packed| packed.bytes()).sum();
         let moved = Moved { fetched_bytes, reused_bytes: all - sent, written_bytes: 0 };
-        Ok(Fetched::new(there, moved))
+        let mut fetched = fetched(&folder, &placements, &wrong, moved);
+        if self.clears {
+            let is_archive = |sum: &Checksum| matches!(sum, Checksum::Sha256(_));
+            (fetched.removed, fetched.kept) =
+                block_in_place(|| folder.clear(&placements, is_archive))?;
+        }
+        Ok(fetched)
     }
 
     /// Brings one archive; tells how many bytes came.
     async fn archive(
         &self,
         folder: &Folder,
-        packed: &Packed,
+        placement: &Placement<'_>,
         transfer: &Transfer,
     ) -> Result<u64, Error> {
+        let packed = placement.packed;
         let wanted = packed.wanted();
         transfer.item(&wanted.name);
-        let part = folder.part(&format!("{}-{}", packed.archive, packed.name));
+        let part = folder.part(&packed.archive);
         let part = Part::take(part, &wanted.name).await?;
         let bytes = fetch(self.remote, &wanted, &part, transfer).await?;
-        let path = folder.path(packed.name.as_str());
+        block_in_place(|| folder.check(placement, self.replaces))?;
+        let path = folder.path(placement.name);
         part.keep(&path).map_err(disk("write", &path))?;
         Ok(bytes)
     }
@@ -81,23 +77,4 @@ fn check_names(builds: &[Packed]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-async fn standing(folder: &Folder, packed: &Packed, path: &Path) -> Result<Standing, Error> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Absent),
-        Err(error) => return Err(disk("look at", path)(error)),
-    };
-    if metadata.is_file() {
-        let file = path.to_owned();
-        let summed = spawn_blocking(move || LocalFile::sum(&file, |_| {})).await;
-        if summed.map_err(Error::Broken)?.is_ok_and(|file| file.sha256 == packed.archive) {
-            return Ok(Standing::Right);
-        }
-        if folder.is_ours(packed.name.as_str()) {
-            return Ok(Standing::Changed);
-        }
-    }
-    Err(Error::NotOurs { path: path.to_owned() })
 }

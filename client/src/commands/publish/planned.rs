@@ -2,18 +2,15 @@
 
 use std::path::Path;
 
-use larder_schema::{BuildKey, ProductName};
+use larder_schema::{BuildId, BuildKey, ProductName};
 
 use super::{PublishArgs, order, record_failure};
 use crate::commands::Session;
-use crate::commands::published::{self, Beside};
+use crate::commands::published::{self, Beside, Target};
 use crate::error::{Exit, Failure};
 use crate::planning;
 use crate::publish::planned::{AllThere, Error, Planned};
 use crate::publish::{Offer, Order};
-
-/// How many products are named that are still to be built.
-const NAMED: usize = 10;
 
 /// Publishes what was built by the plan in `path`.
 pub(super) async fn run(
@@ -33,58 +30,89 @@ pub(super) async fn run(
     let planned = Planned::new(plan, path, given.as_ref()).map_err(failure)?;
     let mut order = order(&args.files, &described, &target, session, Some(&planned)).await?;
     target.platform.get_or_insert(platform);
-    let there = there(&planned, &order.offers, target.distribution.is_some(), session).await?;
+    let run = planned.run(&order.offers).map_err(failure)?;
+    let there = there(&planned, run.as_ref(), &order.offers, session).await?;
     for offer in &mut order.offers {
         planned.bind(&mut offer.build, &there).map_err(failure)?;
     }
-    let lacking = match &target.distribution {
-        Some(_) => planned.lacking(&there),
-        None => Vec::new(),
-    };
-    if lacking.is_empty() {
+    let is_all_here = planned.lacking(&there).is_empty();
+    if target.distribution.is_none() || is_all_here {
         complete(&mut order, &target, &there)?;
         return published::publish(session, &target, &order, Beside::default()).await;
     }
-    let waits = waits(&target, &lacking, planned.plan().steps.len());
-    if args.files.is_empty() {
-        return Err(Failure::no(waits));
-    }
-    let order = Order { offers: order.offers, taken: order.taken, ..Order::default() };
-    let beside = Beside { still_to_build: &lacking, ..Beside::default() };
-    let exit = published::publish(session, &target, &order, beside).await?;
-    session.output.say(waits)?;
-    Ok(exit)
+    let run = run.ok_or_else(|| failure(Error::NoRun))?;
+    publish_in_turn(session, &target, &planned, &run, order, there).await
 }
 
-/// What is there: of all products where a distribution is wished, else of those that were built
-/// against.
+/// Publishes the builds, and then the distribution if nothing is lacking.
+///
+/// Only then is it looked what others have published: of those who publish at the same time, the last
+/// finds all.
+async fn publish_in_turn(
+    session: &Session,
+    target: &Target,
+    planned: &Planned,
+    run: &BuildId,
+    order: Order,
+    mut there: AllThere,
+) -> Result<Exit, Failure> {
+    let builds = Order { offers: order.offers, taken: order.taken, ..Order::default() };
+    let is_empty = builds.offers.is_empty() && builds.taken.is_empty();
+    let sent = match is_empty || target.dry_run {
+        true => None,
+        false => Some(published::send(session, &builds).await?),
+    };
+    let remote = session.remote()?;
+    let missing = planned.add_all_published(&remote, run, &mut there).await.map_err(failure)?;
+    let Some(missing) = missing else {
+        let mut whole = target.order();
+        let Some(sent) = sent else {
+            whole.offers = builds.offers;
+            complete(&mut whole, target, &there)?;
+            return published::publish(session, target, &whole, Beside::default()).await;
+        };
+        complete(&mut whole, target, &there)?;
+        let outcome = sent.and(published::send(session, &whole).await?);
+        return published::tell(session, target, &outcome, Beside::default());
+    };
+    let waits = waits(target, &missing);
+    let beside = Beside { still_to_build: &[missing], ..Beside::default() };
+    match sent {
+        Some(sent) => {
+            let exit = published::tell(session, target, &sent, beside)?;
+            session.output.say(waits)?;
+            Ok(exit)
+        }
+        None if is_empty => Err(Failure::no(waits)),
+        None => {
+            let exit = published::publish(session, target, &builds, beside).await?;
+            session.progress.note(waits);
+            Ok(exit)
+        }
+    }
+}
+
+/// What is there without asking, and those that the files were built against.
 async fn there(
     planned: &Planned,
+    run: Option<&BuildId>,
     offers: &[Offer],
-    all: bool,
     session: &Session,
 ) -> Result<AllThere, Failure> {
-    let run = planned.run(offers).map_err(failure)?;
     let mut there = planned.at_hand(offers);
-    let wanted = match all {
-        true => planned.lacking(&there),
-        false => planned.needed(offers, &there).map_err(failure)?,
-    };
-    if wanted.is_empty() {
+    let needed = planned.needed(offers, &there).map_err(failure)?;
+    if needed.is_empty() {
         return Ok(there);
     }
     let run = run.ok_or_else(|| failure(Error::NoRun))?;
-    let found = planned.published(&session.remote()?, &run, &wanted).await.map_err(failure)?;
-    there.extend(found.into_iter().map(|there| (there.key.product.clone(), there)));
+    let remote = session.remote()?;
+    // What is missing is told with the build that needs it.
+    planned.add_published(&remote, run, &needed, &mut there).await.map_err(failure)?;
     Ok(there)
 }
 
 /// Adds the distribution, if one is wished, of what is offered and of all that is there.
-fn complete(
-    order: &mut Order,
-    target: &published::Target,
-    there: &AllThere,
-) -> Result<(), Failure> {
+fn complete(order: &mut Order, target: &Target, there: &AllThere) -> Result<(), Failure> {
     if target.distribution.is_none() {
         return Ok(());
     }
@@ -96,18 +124,10 @@ fn complete(
     Ok(())
 }
 
-/// `lsst_distrib@17.0.1 waits for 2 of 114 products: afw, log`.
-fn waits(target: &published::Target, lacking: &[ProductName], all: usize) -> String {
+/// `lsst_distrib@17.0.1 waits: at least afw is still to be built`.
+fn waits(target: &Target, missing: &ProductName) -> String {
     let name = target.distribution.as_ref().map(ToString::to_string).unwrap_or_default();
-    let mut names: Vec<String> = lacking.iter().take(NAMED).map(ToString::to_string).collect();
-    if lacking.len() > NAMED {
-        names.push(format!("{} more", lacking.len() - NAMED));
-    }
-    format!(
-        "{name} waits: {} of {all} products are still to be built: {}",
-        lacking.len(),
-        names.join(", ")
-    )
+    format!("{name} waits: at least `{missing}` is still to be built")
 }
 
 /// Records and plan come from the arguments, so that what is wrong between them is wrong usage.
