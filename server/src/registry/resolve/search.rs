@@ -11,12 +11,39 @@ use super::solver::{Choice, Need, Outcome, needs_of, solve};
 /// is as new as those who need it let it be.
 pub(super) fn search(pool: &Pool<'_>) -> Result<Outcome, Stop> {
     let demands = demands(pool);
+    if let Some(choice) = first_of_all(pool, &demands)? {
+        return Ok(Outcome::Answer(choice));
+    }
     let found = solve(pool, &demands, &[])?;
     pool.spare_steps();
     match found {
         Outcome::Answer(choice) => Ok(Outcome::Answer(improve(pool, &demands, choice)?)),
         Outcome::None(needs) => Ok(Outcome::None(essence(pool, &demands, needs)?)),
     }
+}
+
+/// The build that comes first of each product, where these go together: nothing is better than that,
+/// and mostly it is so.
+fn first_of_all(pool: &Pool<'_>, demands: &[Demand]) -> Result<Option<Choice>, Stop> {
+    let mut choice = Choice::new();
+    let mut open = demands.to_vec();
+    while let Some(demand) = open.pop() {
+        pool.go_on()?;
+        let first = match choice.get(&demand.product) {
+            Some(first) => Some(*first),
+            None => pool.list(demand.product).first().copied(),
+        };
+        if let Some(stop) = pool.stopped() {
+            return Err(stop);
+        }
+        let Some(first) = first.filter(|at| demand.admits(*at, &pool.candidate(*at))) else {
+            return Ok(None);
+        };
+        if choice.insert(demand.product, first).is_none() {
+            open.extend(needs_of(pool, first));
+        }
+    }
+    Ok(Some(choice))
 }
 
 fn demands(pool: &Pool<'_>) -> Vec<Demand> {
