@@ -121,6 +121,18 @@ impl<'de> Deserialize<'de> for Needed {
     }
 }
 
+impl Source {
+    /// The version that a build of it has: `0.0.0` where the source has none.
+    pub fn build_version(&self) -> Version {
+        self.version.unwrap_or(Version { major: 0, minor: 0, patch: 0 })
+    }
+
+    /// What it is built against: not what its tests alone need.
+    pub fn built_against(&self) -> impl Iterator<Item = &Needed> {
+        self.dependencies.iter().filter(|needed| needed.kind.is_built_against())
+    }
+}
+
 impl Needed {
     /// Any version of a product, to build and to run.
     pub fn any(product: ProductName) -> Self {
@@ -301,9 +313,9 @@ impl Step {
         }
     }
 
-    /// The version that a build of it has: `0.0.0` where the source has none.
+    /// The version that a build of its source has.
     pub fn version(&self) -> Version {
-        self.source.version.unwrap_or(Version { major: 0, minor: 0, patch: 0 })
+        self.source.build_version()
     }
 }
 

@@ -7,8 +7,8 @@ use larder_schema::api::Withdrawal;
 use larder_schema::plan::EnvironmentName;
 use larder_schema::record::{Abi, Dependency};
 use larder_schema::{
-    ArchiveName, Build, BuildName, DependencyKind, Digest, Need, Platform, ProductName,
-    Requirement, Revision, Role, TreeChecksum, Version,
+    ArchiveName, Build, BuildName, Digest, Need, Platform, ProductName, Requirement, Revision,
+    Role, TreeChecksum, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +113,7 @@ impl Facts {
 
 /// The dependencies that a plan compares: those that a build is not made without.
 pub fn counted(build: &Build) -> impl Iterator<Item = &Dependency> {
-    build.dependencies.iter().filter(|needed| needed.kind != DependencyKind::Test)
+    build.dependencies.iter().filter(|needed| needed.kind.is_built_against())
 }
 
 /// A build as a plan sees it.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use larder_schema::distribution::Listed;
 use larder_schema::plan::{Action, Source, Step, in_words};
 use larder_schema::record::Abi;
-use larder_schema::{DependencyKind, PlanAnswer, Policy, ProductName, Version};
+use larder_schema::{PlanAnswer, Policy, ProductName, Version};
 
 use super::terms::{Obstacle, Terms};
 use super::{Limit, Stop, words};
@@ -79,8 +79,7 @@ impl Decided<'_> {
 
     /// The version that its users get: of the build that is reused, or of the one that is built.
     pub(super) fn version(&self) -> Version {
-        let built = || self.source.version.unwrap_or(Version { major: 0, minor: 0, patch: 0 });
-        self.taken.as_ref().map_or_else(built, |taken| taken.name.version)
+        self.taken.as_ref().map_or_else(|| self.source.build_version(), |taken| taken.name.version)
     }
 }
 
@@ -326,9 +325,8 @@ fn needs<'a, 'd>(
 ) -> Vec<&'d Decided<'a>> {
     let mut seen = HashSet::new();
     source
-        .dependencies
-        .iter()
-        .filter(|needed| needed.kind != DependencyKind::Test && seen.insert(&needed.product))
+        .built_against()
+        .filter(|needed| seen.insert(&needed.product))
         .filter_map(|needed| decided.get(&needed.product))
         .collect()
 }
