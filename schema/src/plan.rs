@@ -74,8 +74,8 @@ pub struct Source {
     /// Its repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Url>,
-    /// The products that it is built against directly, all of them sources too. It is a set: what is
-    /// named twice counts once.
+    /// The products that it needs directly, all of them sources too. It is a set: what is named twice
+    /// counts once.
     #[serde(default, deserialize_with = "few::needed", skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Needed>,
 }
@@ -254,7 +254,8 @@ pub struct PlanAnswer {
     /// What the build tool calls this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildId>,
-    /// One for each source, in build order: each after those that it needs.
+    /// One for each source, in build order: each after those that it is built against. What only its
+    /// tests need comes before it too, unless that would make a circle.
     pub steps: Vec<Step>,
     /// What a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
