@@ -471,11 +471,12 @@ async fn more_sources_than_a_plan_takes_are_refused_at_once() {
     let few = question(&sources[..10_000]);
 
     let of_nobody = refused(&registry.anybody(), &many, 413).await;
-    let of_admin = refused(&registry.admin(), &many, 400).await;
+    let of_admin = refused(&registry.admin(), &many, 413).await;
     let answer = planned(&registry.admin(), &few).await;
 
     assert_eq!(of_nobody.fields["limit"], registry.config().limits.open_document_bytes);
     assert!(of_admin.detail.contains("more than the 10000 sources"), "{}", of_admin.detail);
+    assert_eq!(of_admin.fields["limit"], 10_000);
     assert_eq!(answer.steps.len(), 10_000);
     let mut odd = two("11");
     odd["sources"][1]["colour"] = json!("red");

@@ -22,11 +22,11 @@ pub enum PlanFault {
     #[error("there are no sources; name at least one product")]
     Empty,
     /// There are more than a plan takes.
-    #[error("{count} sources are more than the {MOST_SOURCES} that one plan takes")]
-    TooMany {
-        /// How many there are.
-        count: usize,
-    },
+    #[error("there are more than the {MOST_SOURCES} sources that one plan takes")]
+    TooMany,
+    /// They have more dependencies than a plan takes.
+    #[error("the sources have more than the {MOST_NEEDED} dependencies that one plan takes")]
+    TooManyNeeded,
     /// A product stands there twice.
     #[error("`{product}` stands there twice; name each product once")]
     Twice {
@@ -87,7 +87,7 @@ impl PlanFault {
     /// Where in the list it is, the place to look at first.
     pub fn at(&self) -> Option<usize> {
         match self {
-            Self::Empty | Self::TooMany { .. } | Self::PolicyOfNone { .. } => None,
+            Self::Empty | Self::TooMany | Self::TooManyNeeded | Self::PolicyOfNone { .. } => None,
             Self::Twice { at, .. } | Self::TwoRevisions { at, .. } => Some(at[1]),
             Self::Missing { at, .. } | Self::Cycle { at, .. } => Some(*at),
         }
@@ -134,8 +134,12 @@ impl PlanRequest {
     fn places(&self) -> Result<HashMap<&ProductName, usize>, PlanFault> {
         match self.sources.len() {
             0 => return Err(PlanFault::Empty),
-            count if count > MOST_SOURCES => return Err(PlanFault::TooMany { count }),
+            count if count > MOST_SOURCES => return Err(PlanFault::TooMany),
             _ => {}
+        }
+        if self.sources.iter().map(|source| source.dependencies.len()).sum::<usize>() > MOST_NEEDED
+        {
+            return Err(PlanFault::TooManyNeeded);
         }
         let mut places: HashMap<&ProductName, usize> = HashMap::with_capacity(self.sources.len());
         for (place, source) in self.sources.iter().enumerate() {
