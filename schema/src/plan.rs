@@ -42,7 +42,11 @@ pub struct PlanRequest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policies: BTreeMap<ProductName, Policy>,
     /// Only what was built in this environment is reused; absent: the environment does not matter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "read_environment",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub built_in: Option<EnvironmentName>,
     /// What the host has, name to version, as in a resolution: `glibc`, `python`.
     #[serde(
@@ -201,12 +205,26 @@ impl std::str::FromStr for Policy {
 /// An environment that something was built in, without its lock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct EnvironmentName {
     /// Its name, such as `rubin-env`.
     pub name: Text,
     /// Its version.
     pub version: Text,
+}
+
+/// Reads the environment of a question, which has no other fields: an answer may come from a server
+/// that knows more of them.
+pub fn read_environment<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<EnvironmentName>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        name: Text,
+        version: Text,
+    }
+    let asked = Option::<Asked>::deserialize(deserializer)?;
+    Ok(asked.map(|Asked { name, version }| EnvironmentName { name, version }))
 }
 
 impl EnvironmentName {
@@ -360,6 +378,29 @@ mod tests {
         assert_eq!(environment.to_string().parse(), Ok(environment));
         assert!("rubin-env".parse::<EnvironmentName>().is_err());
         assert!("Exact".parse::<Policy>().is_err());
+    }
+
+    #[test]
+    fn what_a_newer_server_says_beyond_is_read_over_and_in_a_question_refused() {
+        let environment = json!({"name": "env", "version": "1", "colour": "red"});
+        let answer = json!({
+            "platform": "any", "policy": "exact", "built_in": environment, "steps": [{
+                "product": "afw", "revision": "a".repeat(40), "policy": "exact", "action": "build",
+                "reasons": [{"kind": "phase_of_the_moon", "moon": "full"}, {"kind": "no_build"}],
+                "because": "the moon is full; there is no binary of this product"
+            }]
+        });
+        let question = json!({
+            "platform": "any", "built_in": environment,
+            "sources": [{"product": "afw", "revision": "a".repeat(40)}]
+        });
+
+        let read: PlanAnswer = serde_json::from_value(answer).unwrap();
+        let refused = serde_json::from_value::<PlanRequest>(question).unwrap_err().to_string();
+
+        let Action::Build { reasons, .. } = &read.steps[0].action else { panic!("it is built") };
+        assert_eq!(reasons, &[Reason::Other, Reason::NoBuild]);
+        assert!(refused.contains("unknown field `colour`"), "{refused}");
     }
 
     #[test]
