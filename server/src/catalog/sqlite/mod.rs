@@ -24,6 +24,7 @@ mod stock;
 mod tags;
 mod tokens;
 mod uploads;
+mod waiting;
 mod writer;
 
 use std::ops::Range;
