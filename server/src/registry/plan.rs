@@ -57,8 +57,8 @@ pub enum Limit {
     Time,
     /// Builds that are looked at.
     #[error(
-        "more than {0} builds would have to be looked at, the limit `plan_candidates`; plan fewer \
-         products at once"
+        "more than {0} builds would have to be looked at, the limit `plan_candidates`, which an \
+         administrator can raise; the policy `exact` looks at the fewest"
     )]
     Candidates(usize),
     /// Questions that wait for their turn.

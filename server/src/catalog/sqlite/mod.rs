@@ -141,6 +141,12 @@ impl Sqlite {
         self.inner.writer.write(work).await
     }
 
+    /// Forgets what builds were built against, as it is in a catalog that was damaged.
+    #[cfg(test)]
+    pub(crate) async fn lose_inputs(&self) -> Result<(), Error> {
+        self.change(|db| Ok(db.execute_batch("DELETE FROM inputs; DELETE FROM likenesses;")?)).await
+    }
+
     /// The same for work that nothing can refuse.
     async fn change<T: Send + 'static>(
         &self,

@@ -35,7 +35,7 @@ impl<'a> Budget<'a> {
         Self { most, deadline, gone, looked_at: Cell::new(0) }
     }
 
-    /// Counts a build, or a set of dependencies, that is looked at.
+    /// Counts a build, a set of dependencies or one of them that is looked at.
     pub(super) fn count(&self) -> Result<(), Stop> {
         self.looked_at.set(self.looked_at.get() + 1);
         if self.looked_at.get() > self.most {
@@ -189,6 +189,7 @@ impl<'a> Planning<'a> {
         if let Some(known) = self.inputs.borrow().get(&seq) {
             return Ok(Rc::clone(known));
         }
+        self.budget.count()?;
         let input = Rc::new(self.stock.input(seq)?);
         self.inputs.borrow_mut().insert(seq, Rc::clone(&input));
         Ok(input)
