@@ -56,7 +56,8 @@ pub struct Alike {
 pub enum AlikeBuild {
     /// One that serves only who was built against it: this very build.
     Very(u64),
-    /// One of this source and this major version, where it tells them.
+    /// One of this source and this major version, where it tells them. A test build, and one with
+    /// changes that no revision tells, is of no source.
     Of(Option<SourceNumber>, Option<Major>),
 }
 
@@ -179,9 +180,10 @@ pub struct Input {
     pub abi: Abi,
     /// As in [`Stocked`].
     pub content: u64,
-    /// The source that it was built from.
+    /// The source that it was built from; none of a test build, and of one with changes that no
+    /// revision tells.
     pub source: Option<SourceNumber>,
-    /// Its revision.
+    /// The revision of that.
     pub revision: Option<Revision>,
 }
 

@@ -184,7 +184,8 @@ pub(super) fn find(
     platform: &Platform,
 ) -> Result<Option<Input>, Error> {
     let sql = format!(
-        "SELECT seq, product, platform, coalesce(same_as, seq), abi, source, \
+        "SELECT seq, product, platform, coalesce(same_as, seq), abi, \
+         CASE WHEN test OR facts ->> '$.dirty' IS 1 THEN NULL ELSE source END, \
          major || '.' || minor || '.' || patch FROM builds WHERE {} AND (?6 IS NULL \
          OR archive = (SELECT id FROM archives WHERE sha256 = ?6)) ORDER BY seq",
         lookup::KEY

@@ -354,6 +354,35 @@ fn reasons_of<'a>(answer: &'a PlanAnswer, product: &str) -> &'a [Reason] {
 }
 
 #[tokio::test]
+async fn what_was_built_against_changes_that_no_revision_tells_is_built_again() {
+    let needs = |product: &str| json!({"product": product, "requirement": "*", "built_against": {"build": "1.0.0-b1"}});
+    let odd = |product: &str, change: fn(&mut larder_schema::Build)| {
+        let Made { mut build, .. } = at_one(product, &[]);
+        change(&mut build);
+        Made { digest: build.digest().unwrap(), build, withdrawn: false }
+    };
+    let dirty = odd("dirty", |build| build.source.as_mut().unwrap().dirty = true);
+    let test = odd("test", |build| build.test = true);
+    let (on_dirty, on_test) = (at_one("b", &[needs("dirty")]), at_one("c", &[needs("test")]));
+    let stored = Stored::new(vec![dirty, test, on_dirty, on_test]).await;
+    let request = question_of(&[
+        ("dirty", "1", &[]),
+        ("test", "1", &[]),
+        ("b", "1", &["dirty"]),
+        ("c", "1", &["test"]),
+    ]);
+
+    let answer = stored.planned(&under(&request, Policy::Direct)).await;
+
+    let from = None;
+    for (user, product) in [("b", "dirty"), ("c", "test")] {
+        let (product, to) = (product.parse().unwrap(), "1".repeat(40).parse().unwrap());
+        let changed = Reason::DependencyRevision { product, from: from.clone(), to };
+        assert_eq!(reasons_of(&answer, user), [changed]);
+    }
+}
+
+#[tokio::test]
 async fn a_reason_is_told_also_where_it_is_lost_what_builds_were_built_against() {
     let needs = json!({"product": "a", "requirement": "*", "built_against": {"build": "1.0.0-b1"}});
     let stored = Stored::new(vec![at_one("a", &[]), at_one("b", &[needs])]).await;

@@ -155,7 +155,8 @@ impl Brute<'_> {
 
     fn is_alike(&self, then: &Build, product: &ProductName, now: Option<usize>) -> bool {
         let source = self.request.sources.iter().find(|source| source.product == *product).unwrap();
-        let revision = then.source.as_ref().and_then(|source| source.revision.as_ref());
+        let told = then.source.as_ref().filter(|source| !source.dirty && !then.test);
+        let revision = told.and_then(|source| source.revision.as_ref());
         let same_revision = revision == Some(&source.revision);
         match self.policy {
             Policy::Exact => false,
