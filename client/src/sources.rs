@@ -156,7 +156,7 @@ impl Sources {
             | PlanFault::TooManyNeeded
             | PlanFault::PolicyOfNone { .. } => return String::new(),
             PlanFault::Twice { at, .. } | PlanFault::TwoRevisions { at, .. } => at.to_vec(),
-            PlanFault::Missing { at, .. } => vec![*at],
+            PlanFault::Missing { at, .. } | PlanFault::Unmet { at, .. } => vec![*at],
             PlanFault::Cycle { products, .. } => {
                 let place =
                     |product: &ProductName| self.list.iter().position(|it| it.product == *product);

@@ -93,7 +93,8 @@ pub struct Needed {
     /// When it is needed, apart from the build.
     #[serde(skip_serializing_if = "is_default")]
     pub kind: DependencyKind,
-    /// Which versions of it will do; absent: all.
+    /// Which versions of it will do; absent: all. Against another one nothing is built: there is no
+    /// plan then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirement: Option<Requirement>,
 }

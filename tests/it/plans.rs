@@ -195,6 +195,36 @@ async fn what_is_wrong_with_a_list_of_sources_is_told_with_its_place() {
     );
 }
 
+#[tokio::test]
+async fn nothing_is_planned_to_be_built_against_a_version_that_it_does_not_admit() {
+    let registry = TestRegistry::start().await;
+    let http = registry.anybody();
+    let asked = |log: &str, kind: &str| {
+        let mut afw = source("afw", "2.0.0", "a1", &[]);
+        afw["dependencies"] = json!([{"product": "log", "requirement": "^2.0", "kind": kind}]);
+        question(&[source("log", log, "11", &[]), afw])
+    };
+
+    let unmet = refused(&http, &asked("1.5.0", "run"), 400).await;
+    registry.publish(made(&source("log", "1.5.0", "11", &[]), "b1", &[])).await;
+    // The binary's version counts where it is reused, and not that of the source.
+    let of_binary = refused(&http, &asked("2.5.0", "build"), 400).await;
+
+    let fields = ["product", "dependency", "requirement", "version", "at"];
+    let told = fields.map(|field| unmet.fields[field].clone());
+    assert_eq!(
+        told.to_vec(),
+        json!(["afw", "log", "^2.0", "1.5.0", 1]).as_array().unwrap().clone()
+    );
+    assert_eq!(of_binary.fields["version"], "1.5.0");
+    assert!(unmet.detail.starts_with("`afw` needs `log ^2.0`"), "{}", unmet.detail);
+    planned(&http, &asked("1.5.0", "test")).await;
+    registry.publish(made(&source("log", "2.1.0", "11", &[]), "b2", &[])).await;
+    planned(&http, &asked("1.5.0", "run")).await;
+    let registry = TestRegistry::start().await;
+    planned(&registry.anybody(), &asked("-", "run")).await;
+}
+
 async fn ids(http: &Http, count: u32) -> Vec<u64> {
     let answer: Value =
         http.post("/api/v1/build-ids", &json!({"count": count})).await.expect(200).json();

@@ -6,7 +6,9 @@ use std::collections::{BinaryHeap, HashMap};
 use super::PlanRequest;
 use crate::product::ProductName;
 use crate::record::DependencyKind;
+use crate::requirement::Requirement;
 use crate::text::Revision;
+use crate::version::Version;
 
 /// The most sources that one plan is asked about.
 pub const MOST_SOURCES: usize = 10_000;
@@ -65,6 +67,22 @@ pub enum PlanFault {
         /// Where the first stands.
         at: usize,
     },
+    /// A dependency has a version that its user does not admit.
+    #[error(
+        "`{product}` needs `{dependency} {requirement}`, and is to be built against {version}; change the requirement or the source of `{dependency}`"
+    )]
+    Unmet {
+        /// Who needs it.
+        product: ProductName,
+        /// What it needs.
+        dependency: ProductName,
+        /// Which versions of it would do.
+        requirement: Box<Requirement>,
+        /// The version that it has.
+        version: Version,
+        /// Where the product stands.
+        at: usize,
+    },
     /// A policy is named for a product that is no source.
     #[error("a policy is named for `{product}`, which is not among the sources")]
     PolicyOfNone {
@@ -89,7 +107,7 @@ impl PlanFault {
         match self {
             Self::Empty | Self::TooMany | Self::TooManyNeeded | Self::PolicyOfNone { .. } => None,
             Self::Twice { at, .. } | Self::TwoRevisions { at, .. } => Some(at[1]),
-            Self::Missing { at, .. } | Self::Cycle { at, .. } => Some(*at),
+            Self::Missing { at, .. } | Self::Unmet { at, .. } | Self::Cycle { at, .. } => Some(*at),
         }
     }
 }

@@ -81,6 +81,7 @@ impl Limit {
 #[derive(Debug)]
 enum Stop {
     Catalog(catalog::Error),
+    Fault(Box<PlanFault>),
     Limit(Limit),
     Gone,
 }
@@ -95,6 +96,7 @@ impl From<Stop> for PlanError {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Catalog(error) => Self::Catalog(error),
+            Stop::Fault(fault) => Self::Fault(fault),
             Stop::Limit(limit) => Self::Limit(limit),
             Stop::Gone => Self::Gone,
         }

@@ -188,6 +188,11 @@ impl From<PlanFault> for ApiError {
             PlanFault::Missing { product, dependency, .. } => {
                 told.with("product", product).with("dependency", dependency)
             }
+            PlanFault::Unmet { product, dependency, requirement, version, .. } => told
+                .with("product", product)
+                .with("dependency", dependency)
+                .with("requirement", requirement)
+                .with("version", version),
             PlanFault::Cycle { products, .. } => told.with("cycle", products),
             PlanFault::PolicyOfNone { product } => told.with("product", product),
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use larder_schema::distribution::Listed;
-use larder_schema::plan::{Action, Source, Step, in_words};
+use larder_schema::plan::{Action, PlanFault, Source, Step, in_words};
 use larder_schema::record::Abi;
 use larder_schema::{PlanAnswer, Policy, ProductName, Version};
 
@@ -225,12 +225,41 @@ impl<'a> Planning<'a> {
                 (Action::Reuse { reuse, archive_name, differs }, because)
             }
             None => {
+                self.demand_versions(source, decided)?;
                 let (reasons, nearest) = self.why(&question, &done, found.withdrawn)?;
                 let because = in_words(&reasons);
                 (Action::Build { reasons, nearest }, because)
             }
         };
         Ok((Step { source: source.clone(), policy, action, because }, done))
+    }
+
+    /// A source is not built against a version that it does not admit: what comes of hours of building
+    /// could not be published. Where no version is known, none is demanded.
+    fn demand_versions(
+        &self,
+        source: &Source,
+        decided: &HashMap<&ProductName, Decided<'a>>,
+    ) -> Result<(), Stop> {
+        for needed in source.built_against() {
+            let Some(requirement) = &needed.requirement else { continue };
+            let version = decided.get(&needed.product).map(Decided::version);
+            let Some(version) = version.filter(|version| Major::of(*version).is_some()) else {
+                continue;
+            };
+            if !requirement.matches(&version) {
+                let sources = &self.terms.request.sources;
+                let at = sources.iter().position(|other| other.product == source.product);
+                return Err(Stop::Fault(Box::new(PlanFault::Unmet {
+                    product: source.product.clone(),
+                    dependency: needed.product.clone(),
+                    requirement: Box::new(requirement.clone()),
+                    version,
+                    at: at.unwrap_or_default(),
+                })));
+            }
+        }
+        Ok(())
     }
 
     /// The build to reuse: one that was built against exactly what the plan takes, else the last
