@@ -76,7 +76,7 @@ pub enum Contradiction {
     /// Its sources make no build.
     #[error(transparent)]
     Sources(#[from] Box<PlanFault>),
-    /// A step stands before one that it needs.
+    /// A step stands before one that it is built against.
     #[error("`{product}` stands before `{needed}`, which it needs")]
     Order {
         /// Whose step.
@@ -157,8 +157,8 @@ fn check(plan: &PlanAnswer) -> Result<(), Contradiction> {
     sources.in_build_order().map_err(Box::new)?;
     let mut done: HashMap<&ProductName, usize> = HashMap::new();
     for (place, step) in plan.steps.iter().enumerate() {
-        let needed = step.source.dependencies.iter().map(|needed| &needed.product);
-        if let Some(needed) = needed.into_iter().find(|needed| !done.contains_key(needed)) {
+        let mut needed = step.source.built_against().map(|needed| &needed.product);
+        if let Some(needed) = needed.find(|needed| !done.contains_key(needed)) {
             let product = step.source.product.clone();
             return Err(Contradiction::Order { product, needed: needed.clone() });
         }
@@ -270,6 +270,11 @@ pub(crate) mod tests {
         assert!(check(&plan(|_| {})).is_ok());
         let backwards = told(|plan| plan["steps"].as_array_mut().unwrap().reverse());
         assert_eq!(backwards, "`afw` stands before `log`, which it needs");
+        let for_tests = plan(|plan| {
+            plan["steps"][1]["dependencies"] = json!([{"product": "log", "kind": "test"}]);
+            plan["steps"].as_array_mut().unwrap().reverse();
+        });
+        assert!(check(&for_tests).is_ok());
         let lacking = told(|plan| drop(plan["steps"].as_array_mut().unwrap().remove(0)));
         assert!(lacking.contains("`afw` needs `log`"), "{lacking}");
         for (field, value) in [("product", json!("afw")), ("platform", json!("macos-aarch64"))] {

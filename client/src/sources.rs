@@ -151,11 +151,12 @@ impl Sources {
     /// Where a fault stands: `, lines 3 and 7`, `, entry 4`.
     fn place(&self, fault: &PlanFault) -> String {
         let at = match fault {
-            PlanFault::Empty | PlanFault::TooMany { .. } | PlanFault::PolicyOfNone { .. } => {
-                return String::new();
-            }
+            PlanFault::Empty
+            | PlanFault::TooMany
+            | PlanFault::TooManyNeeded
+            | PlanFault::PolicyOfNone { .. } => return String::new(),
             PlanFault::Twice { at, .. } | PlanFault::TwoRevisions { at, .. } => at.to_vec(),
-            PlanFault::Missing { at, .. } => vec![*at],
+            PlanFault::Missing { at, .. } | PlanFault::Unmet { at, .. } => vec![*at],
             PlanFault::Cycle { products, .. } => {
                 let place =
                     |product: &ProductName| self.list.iter().position(|it| it.product == *product);

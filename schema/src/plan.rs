@@ -44,7 +44,11 @@ pub struct PlanRequest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policies: BTreeMap<ProductName, Policy>,
     /// Only what was built in this environment is reused; absent: the environment does not matter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "read_environment",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub built_in: Option<EnvironmentName>,
     /// What the host has, name to version, as in a resolution: `glibc`, `python`.
     #[serde(
@@ -76,8 +80,8 @@ pub struct Source {
     /// Its repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Url>,
-    /// The products that it is built against directly, all of them sources too. It is a set: what is
-    /// named twice counts once.
+    /// The products that it needs directly, all of them sources too. It is a set: what is named twice
+    /// counts once.
     #[serde(default, deserialize_with = "few::needed", skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Needed>,
 }
@@ -91,7 +95,8 @@ pub struct Needed {
     /// When it is needed, apart from the build.
     #[serde(skip_serializing_if = "is_default")]
     pub kind: DependencyKind,
-    /// Which versions of it will do; absent: all.
+    /// Which versions of it will do; absent: all. Against another one nothing is built: there is no
+    /// plan then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirement: Option<Requirement>,
 }
@@ -135,6 +140,18 @@ impl<'de> Visitor<'de> for NameOrWhole {
         let Whole { product, kind, requirement } =
             Whole::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Needed { product, kind, requirement })
+    }
+}
+
+impl Source {
+    /// The version that a build of it has: `0.0.0` where the source has none.
+    pub fn build_version(&self) -> Version {
+        self.version.unwrap_or(Version { major: 0, minor: 0, patch: 0 })
+    }
+
+    /// What it is built against: not what its tests alone need.
+    pub fn built_against(&self) -> impl Iterator<Item = &Needed> {
+        self.dependencies.iter().filter(|needed| needed.kind.is_built_against())
     }
 }
 
@@ -206,12 +223,26 @@ impl std::str::FromStr for Policy {
 /// An environment that something was built in, without its lock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct EnvironmentName {
     /// Its name, such as `rubin-env`.
     pub name: Text,
     /// Its version.
     pub version: Text,
+}
+
+/// Reads the environment of a question, which has no other fields: an answer may come from a server
+/// that knows more of them.
+pub fn read_environment<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<EnvironmentName>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        name: Text,
+        version: Text,
+    }
+    let asked = Option::<Asked>::deserialize(deserializer)?;
+    Ok(asked.map(|Asked { name, version }| EnvironmentName { name, version }))
 }
 
 impl EnvironmentName {
@@ -259,7 +290,8 @@ pub struct PlanAnswer {
     /// What the build tool calls this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildId>,
-    /// One for each source, in build order: each after those that it needs.
+    /// One for each source, in build order: each after those that it is built against. What only its
+    /// tests need comes before it too, unless that would make a circle.
     pub steps: Vec<Step>,
     /// What a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -318,9 +350,9 @@ impl Step {
         }
     }
 
-    /// The version that a build of it has: `0.0.0` where the source has none.
+    /// The version that a build of its source has.
     pub fn version(&self) -> Version {
-        self.source.version.unwrap_or(Version { major: 0, minor: 0, patch: 0 })
+        self.source.build_version()
     }
 }
 
@@ -365,6 +397,29 @@ mod tests {
         assert_eq!(environment.to_string().parse(), Ok(environment));
         assert!("rubin-env".parse::<EnvironmentName>().is_err());
         assert!("Exact".parse::<Policy>().is_err());
+    }
+
+    #[test]
+    fn what_a_newer_server_says_beyond_is_read_over_and_in_a_question_refused() {
+        let environment = json!({"name": "env", "version": "1", "colour": "red"});
+        let answer = json!({
+            "platform": "any", "policy": "exact", "built_in": environment, "steps": [{
+                "product": "afw", "revision": "a".repeat(40), "policy": "exact", "action": "build",
+                "reasons": [{"kind": "phase_of_the_moon", "moon": "full"}, {"kind": "no_build"}],
+                "because": "the moon is full; there is no binary of this product"
+            }]
+        });
+        let question = json!({
+            "platform": "any", "built_in": environment,
+            "sources": [{"product": "afw", "revision": "a".repeat(40)}]
+        });
+
+        let read: PlanAnswer = serde_json::from_value(answer).unwrap();
+        let refused = serde_json::from_value::<PlanRequest>(question).unwrap_err().to_string();
+
+        let Action::Build { reasons, .. } = &read.steps[0].action else { panic!("it is built") };
+        assert_eq!(reasons, &[Reason::Other, Reason::NoBuild]);
+        assert!(refused.contains("unknown field `colour`"), "{refused}");
     }
 
     #[test]

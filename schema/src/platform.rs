@@ -132,7 +132,8 @@ impl Platform {
     }
 }
 
-/// The platform among `there` that an environment for `asked` takes, if there is just one best.
+/// The platform among `there` that an environment for `asked` takes, if there is just one best; also the
+/// one that is meant where a record for `asked` names a build without its platform.
 ///
 /// The very platform goes first, then the only one that fits otherwise, then `any`.
 pub fn fitting<'a>(there: &'a [Platform], asked: &Platform) -> Option<&'a Platform> {

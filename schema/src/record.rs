@@ -295,6 +295,15 @@ impl Dependency {
 }
 
 impl DependencyKind {
+    /// Whether a build is made against it, so that another one of it makes another build: what only
+    /// tests need does not count.
+    pub fn is_built_against(self) -> bool {
+        match self {
+            Self::Run | Self::Build => true,
+            Self::Test => false,
+        }
+    }
+
     /// The kind as documents have it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -195,6 +195,36 @@ async fn what_is_wrong_with_a_list_of_sources_is_told_with_its_place() {
     );
 }
 
+#[tokio::test]
+async fn nothing_is_planned_to_be_built_against_a_version_that_it_does_not_admit() {
+    let registry = TestRegistry::start().await;
+    let http = registry.anybody();
+    let asked = |log: &str, kind: &str| {
+        let mut afw = source("afw", "2.0.0", "a1", &[]);
+        afw["dependencies"] = json!([{"product": "log", "requirement": "^2.0", "kind": kind}]);
+        question(&[source("log", log, "11", &[]), afw])
+    };
+
+    let unmet = refused(&http, &asked("1.5.0", "run"), 400).await;
+    registry.publish(made(&source("log", "1.5.0", "11", &[]), "b1", &[])).await;
+    // The binary's version counts where it is reused, and not that of the source.
+    let of_binary = refused(&http, &asked("2.5.0", "build"), 400).await;
+
+    let fields = ["product", "dependency", "requirement", "version", "at"];
+    let told = fields.map(|field| unmet.fields[field].clone());
+    assert_eq!(
+        told.to_vec(),
+        json!(["afw", "log", "^2.0", "1.5.0", 1]).as_array().unwrap().clone()
+    );
+    assert_eq!(of_binary.fields["version"], "1.5.0");
+    assert!(unmet.detail.starts_with("`afw` needs `log ^2.0`"), "{}", unmet.detail);
+    planned(&http, &asked("1.5.0", "test")).await;
+    registry.publish(made(&source("log", "2.1.0", "11", &[]), "b2", &[])).await;
+    planned(&http, &asked("1.5.0", "run")).await;
+    let registry = TestRegistry::start().await;
+    planned(&registry.anybody(), &asked("-", "run")).await;
+}
+
 async fn ids(http: &Http, count: u32) -> Vec<u64> {
     let answer: Value =
         http.post("/api/v1/build-ids", &json!({"count": count})).await.expect(200).json();
@@ -219,8 +249,10 @@ async fn build_ids_are_given_once_and_go_on_above_all_that_were_published() {
     assert_eq!(all.len(), 60, "one was given twice");
     assert!(given.iter().all(|some| some.is_sorted()) && all[0] > 7466);
     registry.publish(build("log", "1.0.0-b9999").without_archive()).await;
-    // This is no count of builds, and must not use up all that follow.
-    registry.publish(build("log", "1.0.0-b99999999999999999999").without_archive()).await;
+    // These are no counts of builds, and must not use up all that follow.
+    for id in ["b99999999999999999999", "b9007199254740991", "b4503599627370496"] {
+        registry.publish(build("log", &format!("1.0.0-{id}")).without_archive()).await;
+    }
     assert_eq!(ids(&publisher, 2).await, [10_000, 10_001]);
     registry.restart_after(|data| std::fs::remove_dir_all(data.join("catalog")).unwrap()).await;
     // Tokens are not in the journal.
@@ -469,11 +501,12 @@ async fn more_sources_than_a_plan_takes_are_refused_at_once() {
     let few = question(&sources[..10_000]);
 
     let of_nobody = refused(&registry.anybody(), &many, 413).await;
-    let of_admin = refused(&registry.admin(), &many, 400).await;
+    let of_admin = refused(&registry.admin(), &many, 413).await;
     let answer = planned(&registry.admin(), &few).await;
 
     assert_eq!(of_nobody.fields["limit"], registry.config().limits.open_document_bytes);
     assert!(of_admin.detail.contains("more than the 10000 sources"), "{}", of_admin.detail);
+    assert_eq!(of_admin.fields["limit"], 10_000);
     assert_eq!(answer.steps.len(), 10_000);
     let mut odd = two("11");
     odd["sources"][1]["colour"] = json!("red");

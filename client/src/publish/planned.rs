@@ -12,8 +12,7 @@ use std::path::Path;
 use larder_schema::plan::{EnvironmentName, Needed, Step};
 use larder_schema::record::{BuiltAgainst, BuiltIn, Dependency, Extra};
 use larder_schema::{
-    Build, BuildId, BuildKey, BuildName, DependencyKind, Digest, Listed, PlanAnswer, ProductName,
-    Requirement, Role,
+    Build, BuildId, BuildKey, BuildName, Digest, Listed, PlanAnswer, ProductName, Requirement, Role,
 };
 use serde_json::{Value, json};
 
@@ -196,7 +195,7 @@ impl Planned {
         let mut needed = Vec::new();
         for offer in offers {
             let step = self.step(&offer.build.product)?;
-            needed.extend(built_against(step).map(|needed| needed.product.clone()));
+            needed.extend(step.source.built_against().map(|needed| needed.product.clone()));
         }
         needed.sort();
         needed.dedup();
@@ -208,11 +207,11 @@ impl Planned {
     pub fn bind(&self, build: &mut Build, there: &AllThere) -> Result<(), Error> {
         let step = self.step(&build.product)?;
         let needed: BTreeMap<&ProductName, &Needed> =
-            built_against(step).map(|needed| (&needed.product, needed)).collect();
+            step.source.built_against().map(|needed| (&needed.product, needed)).collect();
         let extra = build
             .dependencies
             .iter()
-            .find(|entry| counts(entry.kind) && !needed.contains_key(&entry.product));
+            .find(|entry| entry.kind.is_built_against() && !needed.contains_key(&entry.product));
         if let Some(extra) = extra {
             return Err(Error::NotPlanned {
                 key: Box::new(build.key()),
@@ -229,7 +228,7 @@ impl Planned {
             let mut entries = build
                 .dependencies
                 .iter_mut()
-                .filter(|entry| entry.product == needed.product && counts(entry.kind))
+                .filter(|entry| entry.product == needed.product && entry.kind.is_built_against())
                 .peekable();
             if entries.peek().is_none() {
                 let mut entry = as_planned(needed);
@@ -241,7 +240,9 @@ impl Planned {
                 self.bind_one(&key, entry, there)?;
             }
         }
-        for needed in step.source.dependencies.iter().filter(|needed| !counts(needed.kind)) {
+        for needed in
+            step.source.dependencies.iter().filter(|needed| !needed.kind.is_built_against())
+        {
             if build.dependencies.iter().all(|entry| entry.product != needed.product) {
                 build.dependencies.push(as_planned(needed));
             }
@@ -284,15 +285,6 @@ impl Planned {
     fn name(step: &Step, run: &BuildId) -> BuildName {
         BuildName { version: step.version(), build: run.clone() }
     }
-}
-
-/// What a step's product is built against: not what its tests alone need.
-fn built_against(step: &Step) -> impl Iterator<Item = &Needed> {
-    step.source.dependencies.iter().filter(|needed| counts(needed.kind))
-}
-
-fn counts(kind: DependencyKind) -> bool {
-    kind != DependencyKind::Test
 }
 
 /// A dependency that the record does not list.

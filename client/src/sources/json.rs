@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use larder_schema::plan::{EnvironmentName, Source, read_sources};
+use larder_schema::plan::{EnvironmentName, Source, read_environment, read_sources};
 use larder_schema::{BuildId, Platform, Policy, ProductName};
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ struct Document {
     policies: BTreeMap<ProductName, Policy>,
     #[serde(default)]
     platform: Option<Platform>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_environment")]
     built_in: Option<EnvironmentName>,
     #[serde(default)]
     build: Option<BuildId>,

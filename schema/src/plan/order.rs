@@ -5,7 +5,10 @@ use std::collections::{BinaryHeap, HashMap};
 
 use super::PlanRequest;
 use crate::product::ProductName;
+use crate::record::DependencyKind;
+use crate::requirement::Requirement;
 use crate::text::Revision;
+use crate::version::Version;
 
 /// The most sources that one plan is asked about.
 pub const MOST_SOURCES: usize = 10_000;
@@ -21,11 +24,11 @@ pub enum PlanFault {
     #[error("there are no sources; name at least one product")]
     Empty,
     /// There are more than a plan takes.
-    #[error("{count} sources are more than the {MOST_SOURCES} that one plan takes")]
-    TooMany {
-        /// How many there are.
-        count: usize,
-    },
+    #[error("there are more than the {MOST_SOURCES} sources that one plan takes")]
+    TooMany,
+    /// They have more dependencies than a plan takes.
+    #[error("the sources have more than the {MOST_NEEDED} dependencies that one plan takes")]
+    TooManyNeeded,
     /// A product stands there twice.
     #[error("`{product}` stands there twice; name each product once")]
     Twice {
@@ -64,6 +67,22 @@ pub enum PlanFault {
         /// Where the first stands.
         at: usize,
     },
+    /// A dependency has a version that its user does not admit.
+    #[error(
+        "`{product}` needs `{dependency} {requirement}`, and is to be built against {version}; change the requirement or the source of `{dependency}`"
+    )]
+    Unmet {
+        /// Who needs it.
+        product: ProductName,
+        /// What it needs.
+        dependency: ProductName,
+        /// Which versions of it would do.
+        requirement: Box<Requirement>,
+        /// The version that it has.
+        version: Version,
+        /// Where the product stands.
+        at: usize,
+    },
     /// A policy is named for a product that is no source.
     #[error("a policy is named for `{product}`, which is not among the sources")]
     PolicyOfNone {
@@ -86,44 +105,59 @@ impl PlanFault {
     /// Where in the list it is, the place to look at first.
     pub fn at(&self) -> Option<usize> {
         match self {
-            Self::Empty | Self::TooMany { .. } | Self::PolicyOfNone { .. } => None,
+            Self::Empty | Self::TooMany | Self::TooManyNeeded | Self::PolicyOfNone { .. } => None,
             Self::Twice { at, .. } | Self::TwoRevisions { at, .. } => Some(at[1]),
-            Self::Missing { at, .. } | Self::Cycle { at, .. } => Some(*at),
+            Self::Missing { at, .. } | Self::Unmet { at, .. } | Self::Cycle { at, .. } => Some(*at),
         }
     }
 }
 
-impl PlanRequest {
-    /// The indices of the sources so that each comes after those that it needs; where there is a
-    /// choice, as they stand.
-    pub fn in_build_order(&self) -> Result<Vec<usize>, PlanFault> {
-        let places = self.places()?;
-        let needs = self.needs(&places)?;
-        let mut waits: Vec<usize> = needs.iter().map(Vec::len).collect();
-        let mut users: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
-        for (user, needed) in needs.iter().enumerate() {
-            needed.iter().for_each(|needed| users[*needed].push(user));
-        }
-        let mut ready: BinaryHeap<Reverse<usize>> =
-            (0..needs.len()).filter(|place| waits[*place] == 0).map(Reverse).collect();
-        let mut order = Vec::with_capacity(needs.len());
-        while let Some(Reverse(place)) = ready.pop() {
-            order.push(place);
-            for user in &users[place] {
-                waits[*user] -= 1;
-                if waits[*user] == 0 {
-                    ready.push(Reverse(*user));
-                }
+/// Each after what it needs; where that cannot be, how many each still waits for.
+fn ordered(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut waits: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
+    for (user, needed) in needs.iter().enumerate() {
+        needed.iter().for_each(|needed| users[*needed].push(user));
+    }
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        (0..needs.len()).filter(|place| waits[*place] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some(Reverse(place)) = ready.pop() {
+        order.push(place);
+        for user in &users[place] {
+            waits[*user] -= 1;
+            if waits[*user] == 0 {
+                ready.push(Reverse(*user));
             }
         }
-        if order.len() == needs.len() { Ok(order) } else { Err(self.cycle(&needs, &waits)) }
+    }
+    if order.len() == needs.len() { Ok(order) } else { Err(waits) }
+}
+
+impl PlanRequest {
+    /// The indices of the sources so that each comes after those that it is built against, and after
+    /// what only its tests need, unless that makes a circle; where there is a choice, as they stand.
+    pub fn in_build_order(&self) -> Result<Vec<usize>, PlanFault> {
+        let places = self.places()?;
+        let all = self.needs(&places, |_| true)?;
+        match ordered(&all) {
+            Ok(order) => Ok(order),
+            Err(_) => {
+                let needs = self.needs(&places, DependencyKind::is_built_against)?;
+                ordered(&needs).map_err(|waits| self.cycle(&needs, &waits))
+            }
+        }
     }
 
     fn places(&self) -> Result<HashMap<&ProductName, usize>, PlanFault> {
         match self.sources.len() {
             0 => return Err(PlanFault::Empty),
-            count if count > MOST_SOURCES => return Err(PlanFault::TooMany { count }),
+            count if count > MOST_SOURCES => return Err(PlanFault::TooMany),
             _ => {}
+        }
+        if self.sources.iter().map(|source| source.dependencies.len()).sum::<usize>() > MOST_NEEDED
+        {
+            return Err(PlanFault::TooManyNeeded);
         }
         let mut places: HashMap<&ProductName, usize> = HashMap::with_capacity(self.sources.len());
         for (place, source) in self.sources.iter().enumerate() {
@@ -142,8 +176,12 @@ impl PlanRequest {
         }
     }
 
-    /// The places of what each source needs, each once.
-    fn needs(&self, places: &HashMap<&ProductName, usize>) -> Result<Vec<Vec<usize>>, PlanFault> {
+    /// The places of what each source needs for such a kind, each once; all must be there.
+    fn needs(
+        &self,
+        places: &HashMap<&ProductName, usize>,
+        counts: fn(DependencyKind) -> bool,
+    ) -> Result<Vec<Vec<usize>>, PlanFault> {
         let needed = |(at, source): (usize, &super::Source)| {
             let mut needed = Vec::with_capacity(source.dependencies.len());
             for dependency in &source.dependencies {
@@ -152,7 +190,9 @@ impl PlanRequest {
                     dependency: dependency.product.clone(),
                     at,
                 })?;
-                needed.push(*place);
+                if counts(dependency.kind) {
+                    needed.push(*place);
+                }
             }
             needed.sort_unstable();
             needed.dedup();
@@ -220,6 +260,22 @@ mod tests {
         assert_eq!(fault.to_string(), told);
         let itself = request(&[("a", &["a"])]).in_build_order().unwrap_err();
         assert!(itself.to_string().ends_with(": `a` → `a`"), "{itself}");
+    }
+
+    #[test]
+    fn what_only_tests_need_comes_first_unless_that_makes_a_circle() {
+        let order = |needed_by_log: &str| {
+            let mut log = request(&[("log", &[needed_by_log])]).sources.remove(0);
+            log.dependencies[0].kind = DependencyKind::Test;
+            let mut all = request(&[("x", &[]), ("testing", &["y"]), ("y", &[])]);
+            all.sources[0] = log;
+            all.sources[1].dependencies[0] = super::super::Needed::any("log".parse().unwrap());
+            all.in_build_order().unwrap()
+        };
+
+        assert_eq!(order("y"), [2, 0, 1]);
+        assert_eq!(order("testing"), [0, 1, 2]);
+        assert_eq!(order("log"), [0, 1, 2]);
     }
 
     #[test]

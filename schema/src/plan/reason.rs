@@ -156,6 +156,14 @@ pub enum Reason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<BuildName>,
     },
+    /// What the nearest build was built against is not known.
+    DependenciesUnknown {
+        /// The build.
+        build: BuildName,
+    },
+    /// What a newer server says, and this version has no word for.
+    #[serde(other)]
+    Other,
 }
 
 /// The digits of a revision that a person reads.
@@ -238,6 +246,10 @@ impl fmt::Display for Reason {
             Self::DependencyUnknown { product, from: None } => {
                 write!(f, "its record does not tell against which `{product}` it was built")
             }
+            Self::DependenciesUnknown { build } => {
+                write!(f, "what {build} was built against is not known")
+            }
+            Self::Other => f.write_str("for a reason that this version does not know"),
         }
     }
 }

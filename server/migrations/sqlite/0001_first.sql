@@ -188,13 +188,18 @@ CREATE TABLE likenesses (
     PRIMARY KEY (source, dependencies)
 ) STRICT, WITHOUT ROWID;
 
--- Builds that were built against one that was not there when they were published.
+-- What builds that a plan may reuse tell that they were built against, while it is not there, or there
+-- for another platform only: then another may be meant once that comes.
+-- archive: empty where the record does not tell it. lacking: 1 where none that is there is meant.
 CREATE TABLE waiting (
     product TEXT NOT NULL,
     build   TEXT NOT NULL,
+    archive BLOB NOT NULL,
     waits   INTEGER NOT NULL REFERENCES builds (seq),
-    PRIMARY KEY (product, build, waits)
+    lacking INTEGER NOT NULL,
+    PRIMARY KEY (product, build, archive, waits)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_lacking ON waiting (waits) WHERE lacking = 1;
 
 -- Run dependencies: what a build needs, and which builds need a product, which may not be there yet.
 CREATE TABLE dependants (

@@ -18,8 +18,10 @@ use products::{
 };
 use stock::{
     a_build_that_unpacks_to_the_same_is_told_as_the_first_that_does,
-    builds_are_found_by_what_they_were_built_against, publish_entangled, read_entangled,
+    builds_are_found_by_what_they_were_built_against,
+    however_many_wait_for_a_build_all_are_found_when_it_comes, publish_entangled, read_entangled,
     what_was_not_there_yet_is_noted_when_it_comes,
+    which_of_several_builds_is_meant_does_not_depend_on_their_order,
 };
 
 use super::*;
@@ -708,6 +710,8 @@ promises!(
     dependants_are_those_that_the_version_will_do_for,
     builds_are_found_by_what_they_were_built_against,
     a_build_that_unpacks_to_the_same_is_told_as_the_first_that_does,
+    however_many_wait_for_a_build_all_are_found_when_it_comes,
+    which_of_several_builds_is_meant_does_not_depend_on_their_order,
     what_was_not_there_yet_is_noted_when_it_comes,
     tokens_are_kept_found_and_revoked,
     uploads_begin_within_their_quota,

@@ -7,8 +7,8 @@ use larder_schema::api::Withdrawal;
 use larder_schema::plan::EnvironmentName;
 use larder_schema::record::{Abi, Dependency};
 use larder_schema::{
-    ArchiveName, Build, BuildName, DependencyKind, Digest, Need, Platform, ProductName,
-    Requirement, Revision, Role, TreeChecksum, Version,
+    ArchiveName, Build, BuildName, Digest, Need, Platform, ProductName, Requirement, Revision,
+    Role, TreeChecksum, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,8 @@ pub struct Alike {
 pub enum AlikeBuild {
     /// One that serves only who was built against it: this very build.
     Very(u64),
-    /// One of this source and this major version, where it tells them.
+    /// One of this source and this major version, where it tells them. A test build, and one with
+    /// changes that no revision tells, is of no source.
     Of(Option<SourceNumber>, Option<Major>),
 }
 
@@ -113,7 +114,7 @@ impl Facts {
 
 /// The dependencies that a plan compares: those that a build is not made without.
 pub fn counted(build: &Build) -> impl Iterator<Item = &Dependency> {
-    build.dependencies.iter().filter(|needed| needed.kind != DependencyKind::Test)
+    build.dependencies.iter().filter(|needed| needed.kind.is_built_against())
 }
 
 /// A build as a plan sees it.
@@ -181,9 +182,10 @@ pub struct Input {
     pub abi: Abi,
     /// As in [`Stocked`].
     pub content: u64,
-    /// The source that it was built from.
+    /// The source that it was built from; none of a test build, and of one with changes that no
+    /// revision tells.
     pub source: Option<SourceNumber>,
-    /// Its revision.
+    /// The revision of that.
     pub revision: Option<Revision>,
 }
 

@@ -57,8 +57,8 @@ pub enum Limit {
     Time,
     /// Builds that are looked at.
     #[error(
-        "more than {0} builds would have to be looked at, the limit `plan_candidates`; plan fewer \
-         products at once"
+        "more than {0} builds would have to be looked at, the limit `plan_candidates`, which an \
+         administrator can raise; the policy `exact` looks at the fewest"
     )]
     Candidates(usize),
     /// Questions that wait for their turn.
@@ -81,6 +81,7 @@ impl Limit {
 #[derive(Debug)]
 enum Stop {
     Catalog(catalog::Error),
+    Fault(Box<PlanFault>),
     Limit(Limit),
     Gone,
 }
@@ -95,6 +96,7 @@ impl From<Stop> for PlanError {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Catalog(error) => Self::Catalog(error),
+            Stop::Fault(fault) => Self::Fault(fault),
             Stop::Limit(limit) => Self::Limit(limit),
             Stop::Gone => Self::Gone,
         }

@@ -6,7 +6,7 @@ use larder_schema::ProductName;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::catalog::stock::{Alike, AlikeBuild, Look, Major, ProductNumber, SourceNumber};
+use crate::catalog::stock::{Alike, AlikeBuild, Look, Major, ProductNumber, SourceNumber, Stocked};
 
 /// A build at the revision `letter`, over and over, built against builds that are named.
 fn made(product: &str, name: &str, letter: &str, against: &[(&str, &str)]) -> Build {
@@ -202,6 +202,96 @@ pub(super) async fn what_was_not_there_yet_is_noted_when_it_comes(catalog: &dyn 
     assert_eq!(told, [Some(5), None]);
     assert_eq!(recorded[1].told, Some("1.0.0-b7".parse().unwrap()));
     assert_eq!(after, ["3.0.0-b2"]);
+}
+
+fn orders<'a>(of: &[&'a str]) -> Vec<Vec<&'a str>> {
+    if of.is_empty() {
+        return vec![Vec::new()];
+    }
+    let first_and_rest = |at: usize| {
+        let mut rest = of.to_vec();
+        let first = rest.remove(at);
+        orders(&rest).into_iter().map(move |rest| [vec![first], rest].concat())
+    };
+    (0..of.len()).flat_map(first_and_rest).collect()
+}
+
+/// For which platform the `log` is that an `afw` was built against, once they came in this order.
+async fn meant(catalog: &dyn Catalog, number: usize, order: &[&str]) -> Option<String> {
+    let (log, afw) = (format!("log{number}"), format!("afw{number}"));
+    for one in order {
+        let build = match *one {
+            "afw" => made(&afw, "2.0.0-b1", "c", &[(&log, "1.2.0-b1")]),
+            platform => {
+                Build { platform: platform.parse().unwrap(), ..made(&log, "1.2.0-b1", "a", &[]) }
+            }
+        };
+        publish(catalog, &[&build]).await;
+    }
+    in_stock(catalog, move |stock| {
+        let mut all = Vec::new();
+        for (product, letter) in [(&log, "a"), (&afw, "c")] {
+            stock.of_source(source(stock, product, letter), &mut |one| {
+                all.push(one);
+                ControlFlow::Continue(())
+            })?;
+        }
+        let Some(against) = all.last().unwrap().against.clone() else { return Ok(None) };
+        let is_it = |one: &&Stocked| against == [one.seq];
+        let found = stock.against(source(stock, &afw, "c"), &against, &mut |one| {
+            assert_eq!(one.against, Some(against.clone()));
+            ControlFlow::Break(())
+        });
+        found?;
+        Ok(Some(all.iter().find(is_it).unwrap().platform.to_string()))
+    })
+    .await
+}
+
+pub(super) async fn which_of_several_builds_is_meant_does_not_depend_on_their_order(
+    catalog: &dyn Catalog,
+) {
+    let cases: [(&[&str], Option<&str>); 5] = [
+        (&["afw", "any", "linux-x86_64"], Some("linux-x86_64")),
+        (&["afw", "any", "linux-x86_64-v2"], Some("linux-x86_64-v2")),
+        (&["afw", "any", "macos-aarch64"], Some("any")),
+        (&["afw", "any", "linux-x86_64-v2", "linux-x86_64-v3"], None),
+        (&["afw", "linux-x86_64-v2", "linux-x86_64-v3", "linux-x86_64"], Some("linux-x86_64")),
+    ];
+
+    let mut number = 0;
+    for (builds, expected) in cases {
+        for order in orders(builds) {
+            number += 1;
+            assert_eq!(meant(catalog, number, &order).await.as_deref(), expected, "{order:?}");
+        }
+    }
+    assert!(catalog.check().await.unwrap().is_empty());
+}
+
+pub(super) async fn however_many_wait_for_a_build_all_are_found_when_it_comes(
+    catalog: &dyn Catalog,
+) {
+    const WAITING: usize = 1_100;
+    let afw = |id: usize| {
+        let against = [("log", "1.2.0-b1"), ("sky", "1.0.0-b1")];
+        made("afw", &format!("2.0.0-b{id}"), "c", &against)
+    };
+    let waiting: Vec<Build> = (0..WAITING).map(afw).collect();
+    publish(catalog, &waiting.iter().collect::<Vec<_>>()).await;
+    publish(catalog, &[&made("log", "1.2.0-b1", "a", &[])]).await;
+    let found = async || {
+        in_stock(catalog, |stock| {
+            let (log, sky) = (WAITING as u64 + 1, WAITING as u64 + 2);
+            Ok(names(|look| stock.against(source(stock, "afw", "c"), &[log, sky], look)).len())
+        })
+        .await
+    };
+
+    let before = found().await;
+    publish(catalog, &[&made("sky", "1.0.0-b1", "d", &[])]).await;
+
+    assert_eq!((before, found().await), (0, WAITING));
 }
 
 /// What a replay must note again, in an order in which some has to wait.

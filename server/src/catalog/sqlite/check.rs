@@ -3,6 +3,7 @@
 use larder_schema::api::CheckFault;
 use rusqlite::Connection;
 
+use super::inputs;
 use crate::catalog::Error;
 
 pub(super) fn check(db: &Connection) -> Result<Vec<CheckFault>, Error> {
@@ -33,6 +34,10 @@ pub(super) fn check(db: &Connection) -> Result<Vec<CheckFault>, Error> {
     if stale > 0 {
         add(format!("{stale} sets of dependencies do not tell the last build that has them"));
     }
+    let unnoted = inputs::count_unnoted(db)?;
+    if unnoted > 0 {
+        add(format!("{unnoted} builds are not found by what they were built against"));
+    }
     Ok(faults)
 }
 
@@ -59,8 +64,11 @@ const STALE_LIKENESSES: &str = "SELECT count(*) FROM likenesses WHERE newest IS 
 
 #[cfg(test)]
 mod tests {
+    use larder_schema::Build;
+
     use super::*;
-    use crate::catalog::sqlite::migrate;
+    use crate::catalog::sqlite::{migrate, record};
+    use crate::catalog::{Act, Publication};
 
     #[test]
     fn what_cannot_be_found_is_a_fault() {
@@ -109,5 +117,49 @@ mod tests {
         );
         db.execute_batch("INSERT INTO inputs VALUES (1, 1, x'', NULL, 1);").unwrap();
         assert!(faults(&db).is_empty());
+    }
+
+    #[test]
+    fn a_build_that_is_not_noted_although_all_is_there_is_a_fault() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate::migrate(&mut db).unwrap();
+        let build = |product: &str, needs: serde_json::Value| -> Build {
+            let revision = "a".repeat(40);
+            serde_json::from_value(serde_json::json!({
+                "product": product, "version": "1.0.0", "build": "b1", "platform": "any",
+                "archive": null, "dependencies": needs,
+                "source": {"repository": "https://example.org/x", "revision": revision},
+            }))
+            .unwrap()
+        };
+        let against = |name: &str| {
+            serde_json::json!([{"product": "log", "requirement": "*",
+                                "built_against": {"build": name}}])
+        };
+        let builds = [
+            build("log", serde_json::json!([])),
+            build("afw", against("1.0.0-b1")),
+            build("waits", against("1.0.0-b2")),
+            build("untold", serde_json::json!([{"product": "log", "requirement": "*"}])),
+        ];
+        let builds: Vec<_> =
+            builds.into_iter().map(|build| (build.clone(), build.digest().unwrap())).collect();
+        let publication = Publication {
+            builds,
+            distribution: None,
+            tags: Vec::new(),
+            twins: true,
+            new_products: true,
+        };
+        let act = Act { by: "ci".parse().unwrap(), at: "2026-11-23T06:00:00Z".parse().unwrap() };
+        assert!(record::record(&db, &publication, &act).is_ok());
+
+        let before = check(&db).unwrap();
+        db.execute_batch("DELETE FROM inputs; DELETE FROM likenesses;").unwrap();
+        let after = check(&db).unwrap();
+
+        assert!(before.is_empty(), "{before:?}");
+        assert_eq!(after.len(), 1, "{after:?}");
+        assert_eq!(after[0].fault, "2 builds are not found by what they were built against");
     }
 }

@@ -1,23 +1,23 @@
 //! What builds were built against, noted when they are recorded, so that a plan finds by it.
 //!
-//! A record names the builds that it was built against. One that is not there yet is waited for: in
-//! whichever order builds are published, the same is noted of them in the end.
+//! A record names the builds that it was built against, mostly without their platforms. What is not
+//! there is waited for, and where only one for another platform is there, one that fits better may
+//! come: then what was noted is noted anew. So it depends on the builds that are there alone, and not on
+//! the order in which they came.
 
 use std::collections::BTreeMap;
 
+use larder_schema::platform::fitting;
 use larder_schema::record::{Abi, BuiltAgainst};
 use larder_schema::{Build, Platform, ProductName, Revision, TreeChecksum, Version};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
-use super::{lookup, numbers};
+use super::{lookup, numbers, waiting};
 use crate::catalog::Error;
 use crate::catalog::stock::{
     Alike, AlikeBuild, Facts, Major, ProductNumber, SourceNumber, counted,
 };
-
-/// How many builds wait for one; more are not noted when it comes, and are never reused.
-const MOST_WAITING: i64 = 1_000;
 
 /// The number of a source, which is made if it is new.
 pub(super) fn source_id(db: &Connection, product: i64, revision: &Revision) -> Result<i64, Error> {
@@ -54,19 +54,39 @@ pub(super) fn facts_of(build: &Build) -> Result<Option<String>, Error> {
     serde_json::to_string(&facts).map(Some).map_err(|error| Error::Engine(error.into()))
 }
 
-/// Notes what new builds were built against, once all of them are there, and what was waiting for them.
+/// Notes what new builds, which are recorded all, were built against, and what was waiting for them.
 pub(super) fn note_all<'a>(
     db: &Connection,
     new: impl Iterator<Item = (u64, &'a Build)> + Clone,
 ) -> Result<(), Error> {
-    for (seq, build) in new.clone() {
-        match Against::of(db, build)? {
-            Against::Known(inputs) => insert(db, seq, &inputs)?,
-            Against::Waits(missing) => wait(db, seq, &missing)?,
-            Against::Untold => {}
+    // First those that waited: what is new sees all of the others at once, and need not be woken.
+    new.clone().try_for_each(|(_, build)| waiting::wake(db, build))?;
+    for (seq, build) in new {
+        let Some(against) = Against::of(db, build)? else { continue };
+        for one in &against.open {
+            waiting::wait(db, seq, one)?;
+        }
+        if let Some(inputs) = &against.inputs {
+            insert(db, seq, inputs)?;
         }
     }
-    new.map(|(_, build)| build).try_for_each(|build| wake(db, build))
+    Ok(())
+}
+
+/// How many builds are not noted although all is there that they were built against.
+pub(super) fn count_unnoted(db: &Connection) -> Result<u64, Error> {
+    let mut statement = db.prepare(
+        "SELECT seq FROM builds WHERE test = 0 AND source IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM inputs WHERE inputs.build = seq)",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let build = lookup::record(db, column::number(row, 0)?)?;
+        let against = Against::of(db, &build)?;
+        count += u64::from(against.is_some_and(|against| against.inputs.is_some()));
+    }
+    Ok(count)
 }
 
 /// What a plan may reuse: it has a revision that tells all of it, and is no test build.
@@ -75,50 +95,57 @@ fn is_reusable(build: &Build) -> bool {
     !build.test && source.is_some_and(|source| source.revision.is_some() && !source.dirty)
 }
 
-/// What a build was built against.
-enum Against {
-    Known(Vec<Input>),
-    /// These are not there.
-    Waits(Vec<(ProductName, String)>),
-    /// The record does not tell, tells two of one product, or is of no use to a plan.
-    Untold,
+/// What a build was built against, as far as that is there.
+struct Against<'a> {
+    /// The builds, one of each product; none where one is not there, or two of one product are told.
+    inputs: Option<Vec<Input>>,
+    /// What is told and may yet mean another build than now.
+    open: Vec<Open<'a>>,
+}
+
+/// A build that a record tells, and that is not there for the very platform.
+pub(super) struct Open<'a> {
+    pub(super) product: &'a ProductName,
+    pub(super) told: &'a BuiltAgainst,
+    /// Whether none that is there is meant.
+    pub(super) lacking: bool,
 }
 
 /// A build that another was built against.
 pub(super) struct Input {
     pub(super) seq: u64,
     product: ProductNumber,
-    platform: Platform,
+    pub(super) platform: Platform,
     content: u64,
     alike: AlikeBuild,
 }
 
-impl Against {
-    fn of(db: &Connection, build: &Build) -> Result<Self, Error> {
-        if !is_reusable(build) {
-            return Ok(Self::Untold);
+impl<'a> Against<'a> {
+    /// None where the record does not tell, or is of no use to a plan.
+    fn of(db: &Connection, build: &'a Build) -> Result<Option<Self>, Error> {
+        let told_by = told_by(build);
+        if !is_reusable(build) || told_by.values().any(Vec::is_empty) {
+            return Ok(None);
         }
-        let (mut known, mut missing) = (Vec::new(), Vec::new());
-        for (product, told) in told_by(build) {
-            let mut found: Option<u64> = None;
-            if told.is_empty() {
-                return Ok(Self::Untold);
-            }
-            for against in told {
-                match find(db, product, against, &build.platform)? {
-                    None => missing.push((product.clone(), against.build.to_string())),
-                    Some(input) => match found {
-                        None => {
-                            found = Some(input.seq);
-                            known.push(input);
-                        }
-                        Some(other) if other == input.seq => {}
-                        Some(_) => return Ok(Self::Untold),
-                    },
+        let (mut inputs, mut open, mut is_whole) = (Vec::new(), Vec::new(), true);
+        for (product, all_told) in told_by {
+            let mut first: Option<u64> = None;
+            for told in all_told {
+                let found = find(db, product, told, &build.platform)?;
+                if found.as_ref().is_none_or(|found| found.platform != build.platform) {
+                    open.push(Open { product, told, lacking: found.is_none() });
+                }
+                match (found, first) {
+                    (None, _) => is_whole = false,
+                    (Some(input), Some(first)) => is_whole &= input.seq == first,
+                    (Some(input), None) => {
+                        first = Some(input.seq);
+                        inputs.push(input);
+                    }
                 }
             }
         }
-        Ok(if missing.is_empty() { Self::Known(known) } else { Self::Waits(missing) })
+        Ok(Some(Self { inputs: is_whole.then_some(inputs), open }))
     }
 }
 
@@ -147,8 +174,9 @@ fn input(row: &Row<'_>) -> rusqlite::Result<Input> {
     })
 }
 
-/// The build that a record for `platform` names: by its archive if it tells that; else, or where
-/// several have it, the one for the same platform, for every platform, or the only one that fits.
+/// The build that a record for `platform` names, with its archive if the record tells that: of several
+/// the one that an environment for `platform` would take. One for another system is meant only where the
+/// archive tells so; of several the first.
 pub(super) fn find(
     db: &Connection,
     product: &ProductName,
@@ -156,7 +184,8 @@ pub(super) fn find(
     platform: &Platform,
 ) -> Result<Option<Input>, Error> {
     let sql = format!(
-        "SELECT seq, product, platform, coalesce(same_as, seq), abi, source, \
+        "SELECT seq, product, platform, coalesce(same_as, seq), abi, \
+         CASE WHEN test OR facts ->> '$.dirty' IS 1 THEN NULL ELSE source END, \
          major || '.' || minor || '.' || patch FROM builds WHERE {} AND (?6 IS NULL \
          OR archive = (SELECT id FROM archives WHERE sha256 = ?6)) ORDER BY seq",
         lookup::KEY
@@ -175,16 +204,21 @@ pub(super) fn find(
         input,
     )?;
     let mut found: Vec<Input> = rows.collect::<Result<_, _>>()?;
-    // A name alone means no build for another system, which may only be the first that came.
-    found.retain(|input| against.archive.is_some() || input.platform.fits(platform));
-    let at = [platform, &Platform::Any]
-        .into_iter()
-        .find_map(|wanted| found.iter().position(|input| input.platform == *wanted));
-    Ok(match at {
-        Some(at) => Some(found.swap_remove(at)),
-        None if found.len() == 1 => found.pop(),
-        None => None,
-    })
+    let platforms: Vec<Platform> = found.iter().map(|input| input.platform.clone()).collect();
+    let at = match fitting(&platforms, platform) {
+        Some(meant) => platforms.iter().position(|there| there == meant),
+        None => (against.archive.is_some() && !found.is_empty()).then_some(0),
+    };
+    Ok(at.map(|at| found.swap_remove(at)))
+}
+
+/// Notes what a build that waited was built against, where that is there now.
+pub(super) fn note(db: &Connection, seq: u64) -> Result<(), Error> {
+    let build = lookup::record(db, seq)?;
+    match Against::of(db, &build)?.and_then(|against| against.inputs) {
+        Some(inputs) => insert(db, seq, &inputs),
+        None => Ok(()),
+    }
 }
 
 fn insert(db: &Connection, seq: u64, inputs: &[Input]) -> Result<(), Error> {
@@ -214,47 +248,34 @@ fn insert(db: &Connection, seq: u64, inputs: &[Input]) -> Result<(), Error> {
     Ok(())
 }
 
-fn wait(db: &Connection, seq: u64, missing: &[(ProductName, String)]) -> Result<(), Error> {
-    for (product, build) in missing {
-        db.prepare_cached(
-            "INSERT INTO waiting (product, build, waits) SELECT ?1, ?2, ?3 WHERE ?4 > \
-             (SELECT count(*) FROM waiting WHERE product = ?1 AND build = ?2) \
-             ON CONFLICT DO NOTHING",
+/// Takes back what was noted of a build, if anything was.
+pub(super) fn forget(db: &Connection, seq: u64) -> Result<(), Error> {
+    let noted: Option<(i64, i64)> = db
+        .prepare_cached("DELETE FROM inputs WHERE build = ?1 RETURNING source, likeness")?
+        .query_row([signed(seq)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((source, likeness)) = noted else { return Ok(()) };
+    let rest: Option<(i64, i64)> = db
+        .prepare_cached(
+            "SELECT min(build), max(build) FROM inputs WHERE likeness = ?1 HAVING count(*) > 0",
         )?
-        .execute(params![product.as_str(), build, signed(seq), MOST_WAITING])?;
+        .query_row([likeness], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((first, newest)) = rest else {
+        db.prepare_cached("DELETE FROM likenesses WHERE source = ?1 AND first = ?2")?
+            .execute([source, likeness])?;
+        return Ok(());
+    };
+    // A set is told by a build that has it: this one may stand for another set next.
+    let first = if likeness == signed(seq) { first } else { likeness };
+    if first != likeness {
+        db.prepare_cached("UPDATE inputs SET likeness = ?2 WHERE likeness = ?1")?
+            .execute([likeness, first])?;
     }
-    Ok(())
-}
-
-/// Looks again at what waited for this build.
-fn wake(db: &Connection, build: &Build) -> Result<(), Error> {
-    let name = build.name().to_string();
-    let mut waiting =
-        db.prepare_cached("SELECT waits FROM waiting WHERE product = ?1 AND build = ?2")?;
-    let waiting: Vec<u64> = waiting
-        .query_map(params![build.product.as_str(), name], |row| column::number(row, 0))?
-        .collect::<Result<_, _>>()?;
-    for seq in waiting {
-        let build = lookup::record(db, seq)?;
-        match Against::of(db, &build)? {
-            // What it still waits for wakes it again.
-            Against::Waits(_) => continue,
-            Against::Known(inputs) => insert(db, seq, &inputs)?,
-            Against::Untold => {}
-        }
-        for (product, told) in told_by(&build) {
-            for against in told {
-                db.prepare_cached(
-                    "DELETE FROM waiting WHERE product = ?1 AND build = ?2 AND waits = ?3",
-                )?
-                .execute(params![
-                    product.as_str(),
-                    against.build.to_string(),
-                    signed(seq)
-                ])?;
-            }
-        }
-    }
+    db.prepare_cached(
+        "UPDATE likenesses SET first = ?3, newest = ?4 WHERE source = ?1 AND first = ?2",
+    )?
+    .execute([source, likeness, first, newest])?;
     Ok(())
 }
 

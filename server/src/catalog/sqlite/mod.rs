@@ -24,6 +24,7 @@ mod stock;
 mod tags;
 mod tokens;
 mod uploads;
+mod waiting;
 mod writer;
 
 use std::ops::Range;
@@ -138,6 +139,12 @@ impl Sqlite {
         work: impl FnOnce(&Connection) -> Result<T, Stop> + Send + 'static,
     ) -> Result<Result<T, Refusal>, Error> {
         self.inner.writer.write(work).await
+    }
+
+    /// Forgets what builds were built against, as it is in a catalog that was damaged.
+    #[cfg(test)]
+    pub(crate) async fn lose_inputs(&self) -> Result<(), Error> {
+        self.change(|db| Ok(db.execute_batch("DELETE FROM inputs; DELETE FROM likenesses;")?)).await
     }
 
     /// The same for work that nothing can refuse.

@@ -51,9 +51,11 @@ const SOURCE: &str = "SELECT products.id, sources.id FROM products \
 /// Served by the primary key of `likenesses`.
 const LIKENESSES: &str = "SELECT dependencies, first, newest FROM likenesses WHERE source = ?1";
 
-const INPUT: &str = "SELECT seq, major, minor, patch, build, abi, coalesce(same_as, seq), source, \
+/// A test build, and one with changes that no revision tells, is of no source.
+const INPUT: &str = "SELECT seq, major, minor, patch, build, abi, coalesce(same_as, seq), sources.id, \
      revision, name FROM builds JOIN products ON products.id = builds.product \
-     LEFT JOIN sources ON sources.id = source WHERE seq = ?1";
+     LEFT JOIN sources ON sources.id = source AND NOT test AND facts ->> '$.dirty' IS NOT 1 \
+     WHERE seq = ?1";
 
 impl<'a> Shelf<'a> {
     pub(super) fn new(db: &'a Connection) -> Result<Self, Error> {

@@ -19,7 +19,7 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Needs::Scope("publish"))
             .takes::<BuildIdsRequest>()
             .gives::<BuildIdsAnswer>(
-                201,
+                200,
                 "The ids, each above all before it; they are never given again",
             )
             .to(build_ids),

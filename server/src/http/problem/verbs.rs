@@ -2,7 +2,7 @@
 
 use larder_schema::ProblemKind;
 use larder_schema::api::MAX_BUILD_IDS;
-use larder_schema::plan::{MOST_SOURCES, PlanFault};
+use larder_schema::plan::{MOST_NEEDED, MOST_SOURCES, PlanFault};
 
 use crate::catalog::Refusal;
 use crate::http::ApiError;
@@ -168,14 +168,17 @@ impl From<PlanError> for ApiError {
 
 impl From<PlanFault> for ApiError {
     fn from(fault: PlanFault) -> Self {
-        let told = Self::told(ProblemKind::Malformed, &fault);
+        let is_too_large = matches!(fault, PlanFault::TooMany | PlanFault::TooManyNeeded);
+        let kind = if is_too_large { ProblemKind::TooLarge } else { ProblemKind::Malformed };
+        let told = Self::told(kind, &fault);
         let told = match fault.at() {
             Some(at) => told.with("at", at),
             None => told,
         };
         match &fault {
             PlanFault::Empty => told,
-            PlanFault::TooMany { .. } => told.with("limit", MOST_SOURCES),
+            PlanFault::TooMany => told.with("limit", MOST_SOURCES),
+            PlanFault::TooManyNeeded => told.with("limit", MOST_NEEDED),
             PlanFault::Twice { product, at } => {
                 told.with("product", product).with("first_at", at[0])
             }
@@ -185,6 +188,11 @@ impl From<PlanFault> for ApiError {
             PlanFault::Missing { product, dependency, .. } => {
                 told.with("product", product).with("dependency", dependency)
             }
+            PlanFault::Unmet { product, dependency, requirement, version, .. } => told
+                .with("product", product)
+                .with("dependency", dependency)
+                .with("requirement", requirement)
+                .with("version", version),
             PlanFault::Cycle { products, .. } => told.with("cycle", products),
             PlanFault::PolicyOfNone { product } => told.with("product", product),
         }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use larder_schema::distribution::Listed;
-use larder_schema::plan::{Action, Source, Step, in_words};
+use larder_schema::plan::{Action, PlanFault, Source, Step, in_words};
 use larder_schema::record::Abi;
-use larder_schema::{DependencyKind, PlanAnswer, Policy, ProductName, Version};
+use larder_schema::{PlanAnswer, Policy, ProductName, Version};
 
 use super::terms::{Obstacle, Terms};
 use super::{Limit, Stop, words};
@@ -35,7 +35,7 @@ impl<'a> Budget<'a> {
         Self { most, deadline, gone, looked_at: Cell::new(0) }
     }
 
-    /// Counts a build, or a set of dependencies, that is looked at.
+    /// Counts a build, a set of dependencies or one of them that is looked at.
     pub(super) fn count(&self) -> Result<(), Stop> {
         self.looked_at.set(self.looked_at.get() + 1);
         if self.looked_at.get() > self.most {
@@ -79,8 +79,7 @@ impl Decided<'_> {
 
     /// The version that its users get: of the build that is reused, or of the one that is built.
     pub(super) fn version(&self) -> Version {
-        let built = || self.source.version.unwrap_or(Version { major: 0, minor: 0, patch: 0 });
-        self.taken.as_ref().map_or_else(built, |taken| taken.name.version)
+        self.taken.as_ref().map_or_else(|| self.source.build_version(), |taken| taken.name.version)
     }
 }
 
@@ -190,6 +189,7 @@ impl<'a> Planning<'a> {
         if let Some(known) = self.inputs.borrow().get(&seq) {
             return Ok(Rc::clone(known));
         }
+        self.budget.count()?;
         let input = Rc::new(self.stock.input(seq)?);
         self.inputs.borrow_mut().insert(seq, Rc::clone(&input));
         Ok(input)
@@ -222,12 +222,41 @@ impl<'a> Planning<'a> {
                 (Action::Reuse { reuse, archive_name, differs }, because)
             }
             None => {
+                self.demand_versions(source, decided)?;
                 let (reasons, nearest) = self.why(&question, &done, found.withdrawn)?;
                 let because = in_words(&reasons);
                 (Action::Build { reasons, nearest }, because)
             }
         };
         Ok((Step { source: source.clone(), policy, action, because }, done))
+    }
+
+    /// A source is not built against a version that it does not admit: what comes of hours of building
+    /// could not be published. Where no version is known, none is demanded.
+    fn demand_versions(
+        &self,
+        source: &Source,
+        decided: &HashMap<&ProductName, Decided<'a>>,
+    ) -> Result<(), Stop> {
+        for needed in source.built_against() {
+            let Some(requirement) = &needed.requirement else { continue };
+            let version = decided.get(&needed.product).map(Decided::version);
+            let Some(version) = version.filter(|version| Major::of(*version).is_some()) else {
+                continue;
+            };
+            if !requirement.matches(&version) {
+                let sources = &self.terms.request.sources;
+                let at = sources.iter().position(|other| other.product == source.product);
+                return Err(Stop::Fault(Box::new(PlanFault::Unmet {
+                    product: source.product.clone(),
+                    dependency: needed.product.clone(),
+                    requirement: Box::new(requirement.clone()),
+                    version,
+                    at: at.unwrap_or_default(),
+                })));
+            }
+        }
+        Ok(())
     }
 
     /// The build to reuse: one that was built against exactly what the plan takes, else the last
@@ -323,9 +352,8 @@ fn needs<'a, 'd>(
 ) -> Vec<&'d Decided<'a>> {
     let mut seen = HashSet::new();
     source
-        .dependencies
-        .iter()
-        .filter(|needed| needed.kind != DependencyKind::Test && seen.insert(&needed.product))
+        .built_against()
+        .filter(|needed| seen.insert(&needed.product))
         .filter_map(|needed| decided.get(&needed.product))
         .collect()
 }

@@ -261,7 +261,8 @@ fn followed(request: &PlanRequest, answer: &PlanAnswer, id: &str) -> Vec<Made> {
 async fn a_plan_that_was_followed_leaves_nothing_to_build() {
     for seed in 0..HISTORIES {
         let mut random = Random::new(seed);
-        let oddities = Oddities::some(&mut random);
+        // What is made here tells names alone, which may mean another of several.
+        let oddities = Oddities::some(&mut random).with_one_build_of_a_name();
         let mut stored = Stored::new(history(&mut random, oddities)).await;
         let policy = *random.one(&Policy::ALL);
         let request = under(&question(&mut random, oddities), policy);
@@ -322,6 +323,104 @@ async fn more_builds_than_a_plan_may_look_at_and_more_time_are_told_as_limits() 
 
     assert!(matches!(many, Err(Stop::Limit(Limit::Candidates(1)))), "{many:?}");
     assert!(matches!(late, Err(Stop::Limit(Limit::Time))), "{late:?}");
+}
+
+/// A build at a revision, as its record tells what it needs.
+fn at_one(product: &str, needs: &[serde_json::Value]) -> Made {
+    let source = json!({"repository": "https://example.org/x", "revision": "1".repeat(40)});
+    Made::of(
+        json!({"product": product, "version": "1.0.0", "build": "b1", "platform": "any",
+               "archive": null, "source": source, "dependencies": needs}),
+        false,
+    )
+}
+
+fn question_of(sources: &[(&str, &str, &[&str])]) -> PlanRequest {
+    let sources: Vec<_> = sources
+        .iter()
+        .map(|(product, letter, needs)| {
+            json!({"product": product, "revision": letter.repeat(40), "dependencies": needs})
+        })
+        .collect();
+    serde_json::from_value(json!({"sources": sources, "platform": "any", "build": "b2"})).unwrap()
+}
+
+fn reasons_of<'a>(answer: &'a PlanAnswer, product: &str) -> &'a [Reason] {
+    let step = answer.steps.iter().find(|step| step.source.product.as_str() == product).unwrap();
+    match &step.action {
+        Action::Build { reasons, .. } => reasons,
+        Action::Reuse { .. } => &[],
+    }
+}
+
+#[tokio::test]
+async fn what_was_built_against_changes_that_no_revision_tells_is_built_again() {
+    let needs = |product: &str| json!({"product": product, "requirement": "*", "built_against": {"build": "1.0.0-b1"}});
+    let odd = |product: &str, change: fn(&mut larder_schema::Build)| {
+        let Made { mut build, .. } = at_one(product, &[]);
+        change(&mut build);
+        Made { digest: build.digest().unwrap(), build, withdrawn: false }
+    };
+    let dirty = odd("dirty", |build| build.source.as_mut().unwrap().dirty = true);
+    let test = odd("test", |build| build.test = true);
+    let (on_dirty, on_test) = (at_one("b", &[needs("dirty")]), at_one("c", &[needs("test")]));
+    let stored = Stored::new(vec![dirty, test, on_dirty, on_test]).await;
+    let request = question_of(&[
+        ("dirty", "1", &[]),
+        ("test", "1", &[]),
+        ("b", "1", &["dirty"]),
+        ("c", "1", &["test"]),
+    ]);
+
+    let answer = stored.planned(&under(&request, Policy::Direct)).await;
+
+    let from = None;
+    for (user, product) in [("b", "dirty"), ("c", "test")] {
+        let (product, to) = (product.parse().unwrap(), "1".repeat(40).parse().unwrap());
+        let changed = Reason::DependencyRevision { product, from: from.clone(), to };
+        assert_eq!(reasons_of(&answer, user), [changed]);
+    }
+}
+
+#[tokio::test]
+async fn a_reason_is_told_also_where_it_is_lost_what_builds_were_built_against() {
+    let needs = json!({"product": "a", "requirement": "*", "built_against": {"build": "1.0.0-b1"}});
+    let stored = Stored::new(vec![at_one("a", &[]), at_one("b", &[needs])]).await;
+    let request = under(&question_of(&[("a", "1", &[]), ("b", "1", &["a"])]), Policy::Direct);
+    stored.catalog.lose_inputs().await.unwrap();
+
+    let answer = stored.planned(&request).await;
+
+    let build = "1.0.0-b1".parse().unwrap();
+    assert_eq!(reasons_of(&answer, "a"), [Reason::DependenciesUnknown { build }]);
+    assert_eq!(reasons_of(&answer, "b").len(), 1);
+    assert_eq!(answer.steps[0].because, "what 1.0.0-b1 was built against is not known");
+}
+
+#[tokio::test]
+async fn of_many_dependencies_that_are_gone_a_few_are_told() {
+    let needs: Vec<_> =
+        (0..30).map(|at| json!({"product": format!("gone{at}"), "requirement": "*"})).collect();
+    let stored = Stored::new(vec![at_one("a", &needs)]).await;
+
+    let answer = stored.planned(&question_of(&[("a", "1", &[])])).await;
+
+    assert_eq!(reasons_of(&answer, "a").len(), 20);
+}
+
+#[tokio::test]
+async fn all_that_a_plan_looks_at_counts_against_its_limit() {
+    let mut stored = Stored::new(vec![at_one("a", &[]), at_one("b", &[]), at_one("c", &[])]).await;
+    let needs = (0..9).map(|at| json!({"product": format!("x{at}"), "requirement": "*"}));
+    stored.publish(vec![at_one("d", &needs.collect::<Vec<_>>())]).await;
+    let names = question_of(&[("a", "2", &[]), ("b", "2", &[]), ("c", "2", &[])]);
+    let recorded = question_of(&[("d", "1", &[])]);
+
+    for request in [&names, &recorded] {
+        let many = stored.planned_within(request, 2, Duration::from_secs(60)).await;
+
+        assert!(matches!(many, Err(Stop::Limit(Limit::Candidates(2)))), "{many:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Why a source must be built, and in what a build that is reused is not what would be built now.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use larder_schema::plan::{EnvironmentName, Reason, WithdrawnBuild};
@@ -11,7 +12,7 @@ use super::decide::{Decided, Planning, Question};
 use super::terms::Obstacle;
 use crate::catalog::stock::{Input, Major, Recorded, Stocked};
 
-/// How many platforms or environments are told.
+/// How many platforms, environments or dependencies that are gone are told.
 const MOST_TOLD: usize = 20;
 
 /// What stands in the way of builds of one revision, each kind by the last published.
@@ -104,7 +105,10 @@ impl Planning<'_> {
             reasons.push(Reason::Withdrawn(WithdrawnBuild { build, why }));
         }
         reasons.extend(self.compared(question, &nearest)?);
-        debug_assert!(!reasons.is_empty(), "{nearest:?} might be reused");
+        // By its record it might be reused, and yet the catalog does not find it.
+        if reasons.is_empty() {
+            reasons.push(Reason::DependenciesUnknown { build: nearest.name.clone() });
+        }
         Ok((reasons, Some(nearest.name)))
     }
 
@@ -120,17 +124,20 @@ impl Planning<'_> {
                 }
             }
         }
-        for Recorded { product, .. } in recorded {
-            if question.needs.iter().all(|needed| *needed.name() != product) {
-                reasons.push(Reason::DependencyGone { product });
-            }
-        }
+        let needed: HashSet<_> = question.needs.iter().map(|needed| needed.name()).collect();
+        let gone = recorded.into_iter().map(|one| one.product);
+        let gone = gone.filter(|product| !needed.contains(product)).take(MOST_TOLD);
+        reasons.extend(gone.map(|product| Reason::DependencyGone { product }));
         Ok(reasons)
     }
 
     /// What a build was built against, as far as it is known.
     fn recorded(&self, build: &Stocked) -> Result<Vec<Recorded>, Stop> {
-        let Some(against) = &build.against else { return Ok(self.stock.recorded(build.seq)?) };
+        let Some(against) = &build.against else {
+            let recorded = self.stock.recorded(build.seq)?;
+            recorded.iter().try_for_each(|_| self.budget.count())?;
+            return Ok(recorded);
+        };
         let known = |seq: &u64| {
             let Input { product, name, seq, .. } = &*self.input(*seq)?;
             Ok(Recorded { product: product.clone(), told: Some(name.clone()), build: Some(*seq) })

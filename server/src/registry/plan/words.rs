@@ -88,6 +88,7 @@ fn names_taken(
             continue;
         };
         let name = BuildName { version: step.version(), build: build.clone() };
+        planning.budget.count()?;
         if planning.stock.holds(number, &name, &request.platform)? {
             taken.push(BuildRef { product: product.clone(), build: name });
         }

@@ -53,9 +53,14 @@ impl Registry {
         mut gate: Gate,
     ) -> Result<Standing, UploadError> {
         let sums = self.hashes(&upload, &mut gate).await?.finish();
-        match self.keep(&upload, &sums, &Brought::Staged).await {
+        // Before the row goes: who asks right after must not be told that there was no such upload.
+        self.inner.uploads.remember(&upload);
+        let kept = self.keep(&upload, &sums, &Brought::Staged).await;
+        if kept.is_err() {
+            self.inner.uploads.unremember(&upload.id);
+        }
+        match kept {
             Ok(()) => {
-                self.inner.uploads.remember(&upload);
                 self.clear(&upload, gate).await;
                 Ok(Standing { offset: upload.length, ..Standing::of(&upload) })
             }

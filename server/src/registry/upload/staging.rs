@@ -133,7 +133,7 @@ impl Uploads {
         }
     }
 
-    /// Remembers an upload whose archive is kept.
+    /// Remembers an upload whose archive is kept; nobody is told before its row is gone.
     pub(super) fn remember(&self, upload: &Upload) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = Standing { offset: upload.length, ..Standing::of(upload) };
@@ -141,6 +141,12 @@ impl Uploads {
         if done.len() > DONE {
             done.pop_front();
         }
+    }
+
+    /// Forgets an upload whose archive was not kept after all.
+    pub(super) fn unremember(&self, id: &str) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.retain(|done| done.standing.id != id);
     }
 
     /// Where an upload of the caller stands that is done.

@@ -390,3 +390,42 @@ async fn names_and_lengths_are_looked_at_first() {
     assert!(matches!(begin("a.tar", 1 << 60).await, Err(UploadError::TooLarge { .. })));
     assert_eq!(house.staged(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_asks_while_an_upload_ends_is_never_told_that_there_is_none() {
+    let house = House::build().await;
+    let mut asked = 0;
+    for number in 0_u32..60 {
+        let bytes = tar(&number.to_be_bytes());
+        let upload = house.begin("a.tar", &bytes).await;
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let mut ask = async || {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let row = house.registry.inner.catalog.upload(&upload.id).await.unwrap();
+                let standing = house.registry.inner.uploads.done(&house.caller, &upload.id);
+                assert!(row.is_some() || standing.is_some(), "an upload was nowhere");
+                asked += 1;
+            }
+        };
+        let send = async || {
+            house.send(&upload.id, 0, &bytes).await.unwrap();
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        };
+
+        tokio::join!(ask(), send());
+    }
+
+    assert!(asked > 60, "nobody asked");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_refused_is_not_remembered_as_done() {
+    let house = House::build().await;
+    let upload = house.begin("a.tar", b"this is no tar at all").await;
+
+    let refused = house.send(&upload.id, 0, b"this is no tar at all").await;
+    let asked = house.registry.upload_standing(&house.caller, &upload.id).await;
+
+    assert!(matches!(refused, Err(UploadError::Refused(_))), "{refused:?}");
+    assert!(matches!(asked, Err(UploadError::Unknown)), "{asked:?}");
+}

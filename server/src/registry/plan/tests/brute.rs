@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larder_schema::plan::Source;
-use larder_schema::record::Abi;
-use larder_schema::{Build, DependencyKind, PlanRequest, Policy, ProductName, Version};
+use larder_schema::record::{Abi, BuiltAgainst};
+use larder_schema::{Build, DependencyKind, PlanRequest, Platform, Policy, ProductName, Version};
 
 use super::history::Made;
 
@@ -84,27 +84,41 @@ impl Brute<'_> {
                 .collect();
             let told: Vec<_> =
                 of.iter().filter_map(|needed| needed.built_against.as_ref()).collect();
-            let places: BTreeSet<Option<usize>> = told
-                .iter()
-                .map(|against| {
-                    self.history.iter().position(|made| {
-                        let archive =
-                            made.build.archive.as_ref().map(|it| larder_schema::Digest(it.sha256));
-                        made.build.product == *product
-                            && made.build.name() == against.build
-                            && match against.archive {
-                                Some(told) => archive == Some(told),
-                                None => made.build.platform.fits(&build.platform),
-                            }
-                    })
-                })
-                .collect();
+            let places: BTreeSet<Option<usize>> =
+                told.iter().map(|against| self.meant(product, against, &build.platform)).collect();
             let place = if places.len() == 1 { places.into_iter().next().flatten() } else { None };
             if !of.is_empty() {
                 recorded.insert(product.clone(), place);
             }
         }
         recorded
+    }
+
+    /// The build that a record for `platform` means.
+    fn meant(
+        &self,
+        product: &ProductName,
+        told: &BuiltAgainst,
+        platform: &Platform,
+    ) -> Option<usize> {
+        let has_it = |made: &Made| {
+            let archive = made.build.archive.as_ref().map(|it| larder_schema::Digest(it.sha256));
+            made.build.product == *product
+                && made.build.name() == told.build
+                && told.archive.is_none_or(|told| archive == Some(told))
+        };
+        let all: Vec<usize> =
+            (0..self.history.len()).filter(|at| has_it(&self.history[*at])).collect();
+        let of = |at: &usize| &self.history[*at].build.platform;
+        let own = all.iter().find(|at| of(at) == platform);
+        let others: Vec<&usize> =
+            all.iter().filter(|at| *of(at) != Platform::Any && of(at).fits(platform)).collect();
+        let fits = own.or(match others[..] {
+            [] => all.iter().find(|at| *of(at) == Platform::Any),
+            [only] => Some(only),
+            _ => None,
+        });
+        fits.or(all.first().filter(|_| told.archive.is_some())).copied()
     }
 
     fn needs(source: &Source) -> BTreeSet<ProductName> {
@@ -141,7 +155,8 @@ impl Brute<'_> {
 
     fn is_alike(&self, then: &Build, product: &ProductName, now: Option<usize>) -> bool {
         let source = self.request.sources.iter().find(|source| source.product == *product).unwrap();
-        let revision = then.source.as_ref().and_then(|source| source.revision.as_ref());
+        let told = then.source.as_ref().filter(|source| !source.dirty && !then.test);
+        let revision = told.and_then(|source| source.revision.as_ref());
         let same_revision = revision == Some(&source.revision);
         match self.policy {
             Policy::Exact => false,

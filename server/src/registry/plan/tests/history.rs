@@ -27,13 +27,18 @@ impl Oddities {
         Self((0..KINDS).filter(|_| random.once_in(4)).map(|kind| 1 << kind).sum())
     }
 
+    /// The same, but each name is that of one build.
+    pub(super) fn with_one_build_of_a_name(self) -> Self {
+        Self(self.0 & !(1 << PLATFORMS_OF_ONE))
+    }
+
     /// Whether there is a kind of them, and it happens now, once in so many times.
     fn strike(self, random: &mut Random, kind: u32, times: usize) -> bool {
         self.0 >> kind & 1 == 1 && random.once_in(times)
     }
 }
 
-const KINDS: u32 = 15;
+const KINDS: u32 = 16;
 const ORDER: u32 = 0;
 const PLATFORM: u32 = 1;
 const FEWER: u32 = 2;
@@ -49,6 +54,7 @@ const UNTOLD: u32 = 11;
 const OTHER_ARCHIVE: u32 = 12;
 const TWO_KINDS: u32 = 13;
 const ASKED_KIND: u32 = 14;
+const PLATFORMS_OF_ONE: u32 = 15;
 
 /// A build as it is published.
 #[derive(Clone, Debug)]
@@ -117,8 +123,11 @@ pub(super) fn history(random: &mut Random, oddities: Oddities) -> Vec<Made> {
         // In rounds, as builds are made: what needs others comes after them.
         let product = if random.once_in(6) { random.below(6) } else { number % 6 };
         let made = build(random, &history, product, &format!("b{number}"), oddities);
+        let other = elsewhere(random, &made, oddities);
         history.push(made);
+        history.extend(other);
     }
+    let count = history.len();
     if oddities.strike(random, ORDER, 1) {
         for _ in 0..count {
             let (one, two) = (random.below(count), random.below(count));
@@ -179,6 +188,20 @@ fn build(
         record["needs"] = json!({"glibc": random.one(&[">=2.17", ">=2.28"])});
     }
     Made::of(record, odd(random, WITHDRAWN, 5))
+}
+
+/// A build of the same name for another platform.
+fn elsewhere(random: &mut Random, made: &Made, oddities: Oddities) -> Option<Made> {
+    if !oddities.strike(random, PLATFORMS_OF_ONE, 2) {
+        return None;
+    }
+    let platform: Platform = random.one(&PLATFORMS).parse().unwrap();
+    if platform == made.build.platform {
+        return None;
+    }
+    let mut record = serde_json::to_value(&made.build).unwrap();
+    record["platform"] = json!(platform);
+    Some(Made::of(record, made.withdrawn))
 }
 
 /// One dependency of a record, or two of different kinds.
