@@ -461,7 +461,10 @@ async fn more_than_one_question_may_have_is_told_as_a_limit() {
     let http = registry.anybody();
 
     let many = http.post("/api/v1/resolve", &question(&["a", "b", "c"])).await.expect(413);
-    let wide = http.post("/api/v1/resolve", &question(&["afw"])).await.expect(503);
+    // None will do, which is only known once all were read.
+    let mut all = question(&["afw"]);
+    all["requirements"][0]["requirement"] = json!("^2");
+    let wide = http.post("/api/v1/resolve", &all).await.expect(503);
 
     assert!(many.problem().detail.contains("resolve_requirements"), "{}", many.text());
     assert_eq!(wide.problem().fields["limit"], "resolve_candidates");
