@@ -29,7 +29,7 @@ use crate::store::{self, Store};
 use folder::{Folder, Placement, Standing};
 pub use planned::of_plan;
 
-/// How many trees are looked at or copied at once.
+/// How many trees are copied at once.
 const AT_ONCE: usize = 4;
 
 /// Brings builds into a folder.
@@ -201,13 +201,14 @@ impl Fetcher<'_> {
                 folder.place(wrong.name)
             })
         })?;
+        folder.note_placed()?;
         let sent: u64 = wrong.iter().map(|wrong| wrong.packed.bytes()).sum();
         moved.reused_bytes += builds.iter().map(Packed::bytes).sum::<u64>() - sent;
         let mut fetched = fetched(&folder, &placements, &wrong, moved);
         if self.clears {
             let is_tree = |sum: &Checksum| matches!(sum, Checksum::Tree(_));
             (fetched.removed, fetched.kept) =
-                block_in_place(|| folder.clear(&placements, is_tree))?;
+                block_in_place(|| folder.clear(&placements, is_tree, self.replaces))?;
         }
         Ok(fetched)
     }

@@ -290,8 +290,8 @@ pub struct PlanAnswer {
     /// What the build tool calls this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildId>,
-    /// One for each source, in build order: each after those that it is built against. What only its
-    /// tests need comes before it too, unless that would make a circle.
+    /// One for each source, in build order: each after those that it is built against. What only tests
+    /// need comes before them too, unless any tests of the plan make a circle.
     pub steps: Vec<Step>,
     /// What a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

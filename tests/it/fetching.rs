@@ -233,7 +233,11 @@ async fn what_an_earlier_plan_left_goes_unless_it_was_changed() {
     let archives = world.larder.ok(files);
     sources(["00", "00", "00"]);
     let none = world.larder.ok(plan);
+    let mine = std::fs::read(world.larder.path("deps/base/lib/a")).unwrap();
+    world.larder.ok([&plan[..], &["--replace"]].concat());
 
+    assert_eq!(mine, b"mine");
+    assert!(!world.larder.path("deps/base").exists(), "it was to be replaced");
     let left = |of: &str| -> Vec<String> {
         let left = told[of].as_array().unwrap().iter();
         left.map(|left| left["product"].as_str().unwrap().to_owned()).collect()
@@ -246,7 +250,7 @@ async fn what_an_earlier_plan_left_goes_unless_it_was_changed() {
         "{}",
         none.all()
     );
-    assert_eq!(names(&world.larder.path("deps")), ["base", "own"]);
+    assert_eq!(names(&world.larder.path("deps")), ["own"]);
     let line = archives.stdout.lines().last().unwrap();
     assert!(line.contains("base@1.0.0-b1") && line.contains("geom@1.0.0-b1"), "{line}");
     let left = names(&world.larder.path("files"));

@@ -215,6 +215,31 @@ async fn of_two_that_publish_at_once_one_completes_the_distribution() {
 }
 
 #[tokio::test]
+async fn builds_that_are_published_are_told_where_their_distribution_is_refused() {
+    let tool = Tool::new().await;
+    let plan = tool.plan("b1", &FIVE);
+    let files = tool.build(&plan, &ALL);
+    let typo = [&DISTRIBUTION[..], &["--root", "ap"]].concat();
+    let refused = tool.publish(&files[..1], &typo).expect(2);
+    let nothing: Value = tool.registry.anybody().read("/api/v1/products").await;
+    tool.publish(&files[..4], &[]).expect(0);
+    // Somebody has taken the name for something else.
+    let base = json!({"product": "base", "build": "3.0.0-b1", "platform": "linux-x86_64"});
+    let taken = json!({
+        "name": "stack", "version": "1.0.0", "platform": "linux-x86_64", "builds": [base]
+    });
+    tool.registry.admin().post("/api/v1/distributions", &taken).await.expect(200);
+
+    let last = tool.publish(&files[4..], &[&DISTRIBUTION[..], &["--json"]].concat()).expect(1);
+
+    assert!(refused.stderr.contains("--root ap"), "{}", refused.all());
+    assert_eq!(nothing["items"], json!([]));
+    let told: Value = last.json();
+    assert_eq!(told["published"][0]["product"], "app", "{}", last.all());
+    assert!(last.stderr.contains("stack"), "{}", last.all());
+}
+
+#[tokio::test]
 async fn while_a_run_goes_on_each_publish_asks_once_for_what_is_lacking() {
     let tool = Tool::new().await;
     let proxy = Proxy::start(tool.registry.origin()).await;

@@ -33,8 +33,8 @@ pub struct PublishArgs {
     #[arg(required_unless_present = "plan", value_name = "FILE|FOLDER")]
     pub files: Vec<PathBuf>,
     /// The plan that the builds were made by, which `larder plan -o` wrote: it fills in revisions and
-    /// what was built against what; the distribution follows with the last build, and without a
-    /// FILE
+    /// what was built against what; the distribution follows once the last build is published, and
+    /// without a FILE
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
     /// What to publish with the builds

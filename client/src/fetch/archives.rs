@@ -35,13 +35,14 @@ impl Fetcher<'_> {
             .await;
         transfer.abandon();
         let fetched_bytes = came?.into_iter().sum();
+        folder.note_placed()?;
         let all: u64 = builds.iter().map(Packed::bytes).sum();
         let moved = Moved { fetched_bytes, reused_bytes: all - sent, written_bytes: 0 };
         let mut fetched = fetched(&folder, &placements, &wrong, moved);
         if self.clears {
             let is_archive = |sum: &Checksum| matches!(sum, Checksum::Sha256(_));
             (fetched.removed, fetched.kept) =
-                block_in_place(|| folder.clear(&placements, is_archive))?;
+                block_in_place(|| folder.clear(&placements, is_archive, self.replaces))?;
         }
         Ok(fetched)
     }

@@ -101,6 +101,8 @@ struct Placed {
     /// What is still there when larder is killed before the other is in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Checksum>,
+    /// Whether this, or what larder put there before, is known to have been in its place.
+    placed: bool,
 }
 
 impl Folder {
@@ -155,7 +157,12 @@ impl Folder {
         }
         let Some(placed) = self.known.builds.get(name) else { return Ok(Standing::NotOurs) };
         let as_placed = sum.filter(|sum| *sum == placed.sum || Some(*sum) == placed.before);
-        Ok(as_placed.map_or(Standing::Changed, Standing::Placed))
+        Ok(match as_placed {
+            Some(sum) => Standing::Placed(sum),
+            None if placed.placed || placed.before.is_some() => Standing::Changed,
+            // It was never come to placing it.
+            None => Standing::NotOurs,
+        })
     }
 
     /// What larder has for itself in the folder.
@@ -178,8 +185,20 @@ impl Folder {
     pub(super) fn note(&mut self, placements: &[Placement<'_>]) -> Result<(), Error> {
         let mut known = self.known.clone();
         for Placement { packed, name, sum, before } in placements {
-            let placed = Placed { key: packed.key.clone(), sum: *sum, before: *before };
+            let (key, sum, before) = (packed.key.clone(), *sum, *before);
+            let earlier = known.builds.get(*name);
+            let placed = earlier.is_some_and(|one| one.placed || one.before.is_some());
+            let placed = Placed { key, sum, before, placed };
             known.builds.insert((*name).to_owned(), placed);
+        }
+        self.keep(known)
+    }
+
+    /// Notes that all is in its place that was to be put there.
+    pub(super) fn note_placed(&mut self) -> Result<(), Error> {
+        let mut known = self.known.clone();
+        for placed in known.builds.values_mut() {
+            (placed.before, placed.placed) = (None, true);
         }
         self.keep(known)
     }
@@ -218,11 +237,12 @@ impl Folder {
     }
 
     /// Removes what larder put there beside the `placements`, trees or archives as these are; answers
-    /// that, and what was changed since and stays.
+    /// that, and what was changed since and stays. `replaces`: what was changed is removed too.
     pub(super) fn clear(
         &mut self,
         placements: &[Placement<'_>],
         is_kind: impl Fn(&Checksum) -> bool,
+        replaces: bool,
     ) -> Result<(Vec<Left>, Vec<Left>), Error> {
         let wanted: HashSet<&str> = placements.iter().map(|placement| placement.name).collect();
         let (mut removed, mut kept) = (Vec::new(), Vec::new());
@@ -234,15 +254,17 @@ impl Folder {
             let left = Left { key: placed.key.clone(), path: self.path(name) };
             match self.standing(name, placed.sum)? {
                 Standing::Absent => {}
-                Standing::Right | Standing::Placed(_) => {
+                Standing::Changed if !replaces => {
+                    kept.push(left);
+                    continue;
+                }
+                Standing::Right | Standing::Placed(_) | Standing::Changed => {
                     fs::rename(&left.path, self.staged(name))
                         .map_err(disk("remove", &left.path))?;
                     removed.push(left);
                 }
-                Standing::Changed | Standing::NotOurs => {
-                    kept.push(left);
-                    continue;
-                }
+                // Somebody put something of another kind there.
+                Standing::NotOurs => {}
             }
             known.builds.remove(name);
         }
@@ -354,7 +376,10 @@ mod tests {
 
         fs::create_dir(root.path().join("afw")).unwrap();
 
-        assert!(matches!(folder.check(&placement, false), Err(Error::Changed { .. })));
+        let own = |folder: &Folder, replaces| folder.check(&placement, replaces).unwrap_err();
+        assert!(matches!(own(&folder, true), Error::NotOurs { .. }));
+        folder.note_placed().unwrap();
+        assert!(matches!(own(&folder, false), Error::Changed { .. }));
         assert!(folder.check(&placement, true).is_ok());
     }
 

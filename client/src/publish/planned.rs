@@ -73,6 +73,11 @@ impl Planned {
         &self.plan
     }
 
+    /// Whether the plan has a product.
+    pub fn has(&self, product: &ProductName) -> bool {
+        self.plan.steps.iter().any(|step| step.source.product == *product)
+    }
+
     /// The step of a product.
     fn step(&self, product: &ProductName) -> Result<&Step, Error> {
         let step = self.plan.steps.iter().find(|step| step.source.product == *product);

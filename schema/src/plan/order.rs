@@ -136,7 +136,8 @@ fn ordered(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
 
 impl PlanRequest {
     /// The indices of the sources so that each comes after those that it is built against, and after
-    /// what only its tests need, unless that makes a circle; where there is a choice, as they stand.
+    /// what only its tests need, unless any tests make a circle; where there is a choice, as they
+    /// stand.
     pub fn in_build_order(&self) -> Result<Vec<usize>, PlanFault> {
         let places = self.places()?;
         let all = self.needs(&places, |_| true)?;

@@ -18,6 +18,7 @@ use products::{
 };
 use stock::{
     a_build_that_unpacks_to_the_same_is_told_as_the_first_that_does,
+    all_that_were_built_against_a_build_for_any_platform_turn_to_their_own,
     builds_are_found_by_what_they_were_built_against,
     however_many_wait_for_a_build_all_are_found_when_it_comes, publish_entangled, read_entangled,
     what_was_not_there_yet_is_noted_when_it_comes,
@@ -711,6 +712,7 @@ promises!(
     builds_are_found_by_what_they_were_built_against,
     a_build_that_unpacks_to_the_same_is_told_as_the_first_that_does,
     however_many_wait_for_a_build_all_are_found_when_it_comes,
+    all_that_were_built_against_a_build_for_any_platform_turn_to_their_own,
     which_of_several_builds_is_meant_does_not_depend_on_their_order,
     what_was_not_there_yet_is_noted_when_it_comes,
     tokens_are_kept_found_and_revoked,

@@ -10,7 +10,7 @@ use crate::commands::published::{self, Beside, Target};
 use crate::error::{Exit, Failure};
 use crate::planning;
 use crate::publish::planned::{AllThere, Error, Planned};
-use crate::publish::{Offer, Order};
+use crate::publish::{Offer, Order, Outcome};
 
 /// Publishes what was built by the plan in `path`.
 pub(super) async fn run(
@@ -28,6 +28,12 @@ pub(super) async fn run(
     let mut described = args.described.clone();
     let given = described.build.take();
     let planned = Planned::new(plan, path, given.as_ref()).map_err(failure)?;
+    if let Some(root) = target.roots.iter().find(|root| !planned.has(root)) {
+        let plan = path.display();
+        return Err(Failure::usage(format!(
+            "`--root {root}`: the plan `{plan}` has no such product"
+        )));
+    }
     let mut order = order(&args.files, &described, &target, session, Some(&planned)).await?;
     target.platform.get_or_insert(platform);
     let run = planned.run(&order.offers).map_err(failure)?;
@@ -62,34 +68,74 @@ async fn publish_in_turn(
         true => None,
         false => Some(published::send(session, &builds).await?),
     };
-    let remote = session.remote()?;
-    let missing = planned.add_all_published(&remote, run, &mut there).await.map_err(failure)?;
-    let Some(missing) = missing else {
-        let mut whole = target.order();
-        let Some(sent) = sent else {
-            whole.offers = builds.offers;
-            complete(&mut whole, target, &there)?;
-            return published::publish(session, target, &whole, Beside::default()).await;
+    let Some(sent) = sent else {
+        return match missing(session, planned, run, &mut there).await? {
+            Some(missing) if is_empty => Err(Failure::no(waits(target, &missing))),
+            Some(missing) => {
+                let waits = waits(target, &missing);
+                let beside = Beside { still_to_build: &[missing], ..Beside::default() };
+                let exit = published::publish(session, target, &builds, beside).await?;
+                session.progress.note(waits);
+                Ok(exit)
+            }
+            None => {
+                let mut whole = target.order();
+                whole.offers = builds.offers;
+                complete(&mut whole, target, &there)?;
+                published::publish(session, target, &whole, Beside::default()).await
+            }
         };
-        complete(&mut whole, target, &there)?;
-        let outcome = sent.and(published::send(session, &whole).await?);
-        return published::tell(session, target, &outcome, Beside::default());
     };
-    let waits = waits(target, &missing);
-    let beside = Beside { still_to_build: &[missing], ..Beside::default() };
-    match sent {
-        Some(sent) => {
+    match distribute(session, target, planned, run, &mut there).await {
+        Ok(Distributed::Whole(outcome)) => {
+            published::tell(session, target, &sent.and(*outcome), Beside::default())
+        }
+        Ok(Distributed::Waits(missing)) => {
+            let waits = waits(target, &missing);
+            let beside = Beside { still_to_build: &[missing], ..Beside::default() };
             let exit = published::tell(session, target, &sent, beside)?;
             session.output.say(waits)?;
             Ok(exit)
         }
-        None if is_empty => Err(Failure::no(waits)),
-        None => {
-            let exit = published::publish(session, target, &builds, beside).await?;
-            session.progress.note(waits);
-            Ok(exit)
+        // The builds are published all the same.
+        Err(failure) => {
+            published::tell(session, target, &sent, Beside::default())?;
+            Err(failure)
         }
     }
+}
+
+/// What became of the distribution.
+enum Distributed {
+    Whole(Box<Outcome>),
+    /// This one is still to be built.
+    Waits(ProductName),
+}
+
+async fn distribute(
+    session: &Session,
+    target: &Target,
+    planned: &Planned,
+    run: &BuildId,
+    there: &mut AllThere,
+) -> Result<Distributed, Failure> {
+    if let Some(missing) = missing(session, planned, run, there).await? {
+        return Ok(Distributed::Waits(missing));
+    }
+    let mut whole = target.order();
+    complete(&mut whole, target, there)?;
+    Ok(Distributed::Whole(Box::new(published::send(session, &whole).await?)))
+}
+
+/// A product of the plan that is still to be built, if any is; what others have published is `there` then.
+async fn missing(
+    session: &Session,
+    planned: &Planned,
+    run: &BuildId,
+    there: &mut AllThere,
+) -> Result<Option<ProductName>, Failure> {
+    let remote = session.remote()?;
+    planned.add_all_published(&remote, run, there).await.map_err(failure)
 }
 
 /// What is there without asking, and those that the files were built against.

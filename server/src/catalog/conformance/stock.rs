@@ -294,6 +294,41 @@ pub(super) async fn however_many_wait_for_a_build_all_are_found_when_it_comes(
     assert_eq!((before, found().await), (0, WAITING));
 }
 
+/// The numbers of the `afw` that were built against the `log` with this number.
+async fn afw_against(catalog: &dyn Catalog, log: u64) -> usize {
+    in_stock(catalog, move |stock| {
+        Ok(names(|look| stock.against(source(stock, "afw", "c"), &[log], look)).len())
+    })
+    .await
+}
+
+pub(super) async fn all_that_were_built_against_a_build_for_any_platform_turn_to_their_own(
+    catalog: &dyn Catalog,
+) {
+    const USERS: usize = 600;
+    let log = |platform: &str, letter: &str| Build {
+        platform: platform.parse().unwrap(),
+        ..made("log", "1.2.0-b1", letter, &[])
+    };
+    let afw = |id: usize| made("afw", &format!("2.0.0-b{id}"), "c", &[("log", "1.2.0-b1")]);
+    let users: Vec<Build> = (0..USERS).map(afw).collect();
+    publish(catalog, &[&log("any", "a")]).await;
+    publish(catalog, &users.iter().collect::<Vec<_>>()).await;
+    let before = afw_against(catalog, 1).await;
+
+    // One of the same source, so that the set is the same, and one of another.
+    publish(catalog, &[&log("linux-x86_64-v2", "a")]).await;
+    let same = (afw_against(catalog, 1).await, afw_against(catalog, USERS as u64 + 2).await);
+    publish(catalog, &[&log("linux-x86_64", "b")]).await;
+    let other = (
+        afw_against(catalog, USERS as u64 + 2).await,
+        afw_against(catalog, USERS as u64 + 3).await,
+    );
+
+    assert_eq!((before, same, other), (USERS, (0, USERS), (0, USERS)));
+    assert!(catalog.check().await.unwrap().is_empty());
+}
+
 /// What a replay must note again, in an order in which some has to wait.
 pub(super) async fn publish_entangled(catalog: &dyn Catalog) {
     let builds = entangled();

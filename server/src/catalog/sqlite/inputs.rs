@@ -5,7 +5,7 @@
 //! come: then what was noted is noted anew. So it depends on the builds that are there alone, and not on
 //! the order in which they came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_schema::platform::fitting;
 use larder_schema::record::{Abi, BuiltAgainst};
@@ -187,7 +187,7 @@ pub(super) fn find(
         "SELECT seq, product, platform, coalesce(same_as, seq), abi, \
          CASE WHEN test OR facts ->> '$.dirty' IS 1 THEN NULL ELSE source END, \
          major || '.' || minor || '.' || patch FROM builds WHERE {} AND (?6 IS NULL \
-         OR archive = (SELECT id FROM archives WHERE sha256 = ?6)) ORDER BY seq",
+         OR archive = (SELECT id FROM archives WHERE sha256 = ?6)) ORDER BY platform",
         lookup::KEY
     );
     let version = against.build.version;
@@ -248,26 +248,34 @@ fn insert(db: &Connection, seq: u64, inputs: &[Input]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes back what was noted of a build, if anything was.
-pub(super) fn forget(db: &Connection, seq: u64) -> Result<(), Error> {
-    let noted: Option<(i64, i64)> = db
-        .prepare_cached("DELETE FROM inputs WHERE build = ?1 RETURNING source, likeness")?
-        .query_row([signed(seq)], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((source, likeness)) = noted else { return Ok(()) };
-    let rest: Option<(i64, i64)> = db
-        .prepare_cached(
-            "SELECT min(build), max(build) FROM inputs WHERE likeness = ?1 HAVING count(*) > 0",
-        )?
-        .query_row([likeness], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((first, newest)) = rest else {
+/// Takes back what was noted of builds, where anything was.
+pub(super) fn forget(db: &Connection, builds: &[u64]) -> Result<(), Error> {
+    let mut taken =
+        db.prepare_cached("DELETE FROM inputs WHERE build = ?1 RETURNING source, likeness")?;
+    let mut sets: BTreeSet<(i64, i64)> = BTreeSet::new();
+    for seq in builds {
+        let noted = taken.query_row([signed(*seq)], |row| Ok((row.get(0)?, row.get(1)?)));
+        sets.extend(noted.optional()?);
+    }
+    sets.into_iter().try_for_each(|(source, likeness)| mend_likeness(db, source, likeness))
+}
+
+/// Some builds do not have this set of dependencies any more.
+fn mend_likeness(db: &Connection, source: i64, likeness: i64) -> Result<(), Error> {
+    // Each is one look-up; both in one statement would go through all.
+    let one = |sql: &str| -> Result<Option<i64>, Error> {
+        Ok(db.prepare_cached(sql)?.query_row([likeness], |row| row.get(0))?)
+    };
+    let newest = one("SELECT max(build) FROM inputs WHERE likeness = ?1")?;
+    let first =
+        one("SELECT coalesce((SELECT build FROM inputs WHERE build = ?1 AND likeness = ?1), \
+         (SELECT min(build) FROM inputs WHERE likeness = ?1))")?;
+    let (Some(first), Some(newest)) = (first, newest) else {
         db.prepare_cached("DELETE FROM likenesses WHERE source = ?1 AND first = ?2")?
             .execute([source, likeness])?;
         return Ok(());
     };
-    // A set is told by a build that has it: this one may stand for another set next.
-    let first = if likeness == signed(seq) { first } else { likeness };
+    // A set is told by a build that has it: the one that told it may stand for another set next.
     if first != likeness {
         db.prepare_cached("UPDATE inputs SET likeness = ?2 WHERE likeness = ?1")?
             .execute([likeness, first])?;

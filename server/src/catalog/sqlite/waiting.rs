@@ -50,11 +50,19 @@ pub(super) fn wake(db: &Connection, arrived: &Build) -> Result<(), Error> {
             archive: archive.filter(|_| !told.is_empty()),
         })
     })?;
-    for waiter in waiters.collect::<Result<Vec<_>, _>>()? {
-        if waiter.archive.is_some() || arrived.platform.fits(&waiter.platform) {
-            let archive = waiter.archive;
-            let told = BuiltAgainst { build: name.clone(), archive, extra: Extra::new() };
-            look_again(db, &waiter, &arrived.product, &told)?;
+    let mut woken = waiters.collect::<Result<Vec<_>, _>>()?;
+    woken.retain(|waiter| waiter.archive.is_some() || arrived.platform.fits(&waiter.platform));
+    for waiter in &woken {
+        let told =
+            BuiltAgainst { build: name.clone(), archive: waiter.archive, extra: Extra::new() };
+        look_again(db, waiter, &arrived.product, &told)?;
+    }
+    let woken: Vec<u64> = woken.into_iter().map(|waiter| waiter.seq).collect();
+    inputs::forget(db, &woken)?;
+    for seq in woken {
+        // A record is read only when the last of what its build waits for has come.
+        if lacks_nothing(db, seq)? {
+            inputs::note(db, seq)?;
         }
     }
     Ok(())
@@ -69,25 +77,21 @@ fn look_again(
 ) -> Result<(), Error> {
     let Waiter { seq, platform, archive } = waiter;
     let found = inputs::find(db, product, told, platform)?;
-    let (product, build, archive) =
-        (product.as_str(), told.build.to_string(), told_archive(*archive));
-    let is_of_platform = found.as_ref().is_some_and(|found| found.platform == *platform);
-    if is_of_platform {
+    let key = (product.as_str(), told.build.to_string(), told_archive(*archive));
+    if found.as_ref().is_some_and(|found| found.platform == *platform) {
         db.prepare_cached(
             "DELETE FROM waiting \
              WHERE product = ?1 AND build = ?2 AND archive = ?3 AND waits = ?4",
         )?
-        .execute(params![product, build, archive, signed(*seq)])?;
+        .execute(params![key.0, key.1, key.2, signed(*seq)])?;
     } else {
         db.prepare_cached(
             "UPDATE waiting SET lacking = ?5 \
              WHERE product = ?1 AND build = ?2 AND archive = ?3 AND waits = ?4",
         )?
-        .execute(params![product, build, archive, signed(*seq), found.is_none()])?;
+        .execute(params![key.0, key.1, key.2, signed(*seq), found.is_none()])?;
     }
-    inputs::forget(db, *seq)?;
-    // A record is read only when the last of what its build waits for has come.
-    if lacks_nothing(db, *seq)? { inputs::note(db, *seq) } else { Ok(()) }
+    Ok(())
 }
 
 fn lacks_nothing(db: &Connection, seq: u64) -> Result<bool, Error> {

@@ -1,8 +1,8 @@
 //! The builds to choose from, read as the solver comes to their products.
 //!
-//! Of each product the newest few are read, until some fit. More are read when a demand finds none among them, and when a proof that there is no answer rests on a product
-//! of which not all was read. So an answer is looked for among the newest first, and "there is
-//! none" is only said of all.
+//! Of each product builds are read, the newest first, until one fits. More are read when a demand finds
+//! none among them, and when a proof that there is no answer rests on a product of which not all was
+//! read. So an answer is looked for among the newest first, and "there is none" is only said of all.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -256,6 +256,11 @@ impl<'a> Pool<'a> {
             self.go_on()?;
             found.extend(self.source.named(name, &build)?);
         }
+        // A build of another platform than the preferred one is none to take before newer ones.
+        found.retain(|one| {
+            let is_named = self.terms.named(name).any(|named| *named == one.name);
+            is_named || self.terms.preferred(name, one).is_some()
+        });
         sort(&mut found, Some(&self.terms.platform));
         let singled_out = self.admit(at, name, found)?;
         let seqs = singled_out.iter().map(|at| (self.candidate(*at).seq, *at)).collect();

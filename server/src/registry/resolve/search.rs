@@ -10,10 +10,15 @@ use super::solver::{Choice, Need, Outcome, needs_of, solve};
 /// for next, and so on; then what is preferred is taken wherever it can be; then all else, by name,
 /// is as new as those who need it let it be.
 pub(super) fn search(pool: &Pool<'_>) -> Result<Outcome, Stop> {
-    let demands = demands(pool);
-    if let Some(choice) = first_of_all(pool, &demands)? {
-        return Ok(Outcome::Answer(choice));
+    match first_of_all(pool, &demands(pool))? {
+        Some(choice) => Ok(Outcome::Answer(choice)),
+        None => by_solver(pool),
     }
+}
+
+/// The same without a look at whether the first builds of all go together.
+pub(super) fn by_solver(pool: &Pool<'_>) -> Result<Outcome, Stop> {
+    let demands = demands(pool);
     let found = solve(pool, &demands, &[])?;
     pool.spare_steps();
     match found {

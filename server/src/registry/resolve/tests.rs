@@ -42,11 +42,21 @@ fn resolved_within(
     candidates: usize,
     time: Duration,
 ) -> Result<Found, Stop> {
-    let gone = AtomicBool::new(false);
     let deadline = Instant::now() + time;
+    found_by(search::search, memory, terms, candidates, deadline)
+}
+
+fn found_by(
+    search: fn(&Pool<'_>) -> Result<Outcome, Stop>,
+    memory: &Memory,
+    terms: &Terms,
+    candidates: usize,
+    deadline: Instant,
+) -> Result<Found, Stop> {
+    let gone = AtomicBool::new(false);
     let budget = Budget { steps: 100_000, candidates, deadline, gone: &gone };
     let pool = Pool::new(memory, terms, budget);
-    Ok(match search::search(&pool)? {
+    Ok(match search(&pool)? {
         Outcome::Answer(choice) => Ok(choice
             .into_iter()
             .map(|(product, at)| (pool.name(product), (*pool.candidate(at)).clone()))
@@ -136,6 +146,9 @@ fn try_some(seeds: impl Iterator<Item = u64>) -> (u64, u64) {
             (Ok(found), None) => panic!("there is no answer, but {found:#?}\n{}", told()),
             (Err(none), Some(_)) => panic!("there is an answer, but {none}\n{}", told()),
         }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let alone = found_by(search::by_solver, &memory, &terms, 10_000, deadline).unwrap();
+        assert_eq!(keys(&found), keys(&alone), "the solver finds another answer\n{}", told());
         // Whatever hash maps and the order of rows do.
         if seed % 3 == 0 {
             let shuffled = memory.shuffled(&mut random);

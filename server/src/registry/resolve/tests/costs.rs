@@ -105,6 +105,25 @@ fn of_many_builds_of_one_version_the_newest_are_told() {
 }
 
 #[test]
+fn a_build_of_another_platform_than_the_preferred_one_comes_after_newer_ones() {
+    let mut memory = Memory::default();
+    memory.add("p", &name("1.0.0-b1"), "any", &[]);
+    let reason = "it crashes".parse().unwrap();
+    memory.add("p", &name("1.0.0-b1"), "linux-x86_64", &[]).withdrawn =
+        Some(Withdrawal { reason, replaced_by: None });
+    memory.add("p", &name("1.9.0-b1"), "any", &[]);
+    memory.add("p", &name("2.0.0-b1"), "any", &[]);
+    memory.add("a", &name("1.0.0-b1"), "any", &[("p", "^1")]);
+    let mut terms = asked(&[("a", "*")]);
+    let preferred = "linux-x86_64".parse().unwrap();
+    terms.prefer.add(&"p".parse().unwrap(), name("1.0.0-b1"), Some(preferred));
+
+    let found = resolved(&memory, &terms).unwrap().unwrap();
+
+    assert_eq!(found[&"p".parse().unwrap()].name, name("1.9.0-b1"));
+}
+
+#[test]
 fn what_is_preferred_twice_has_its_first_place() {
     let mut memory = Memory::default();
     memory.add("a", &name("1.0.0-b1"), "any", &[]);
