@@ -201,7 +201,7 @@ impl Fetcher<'_> {
                 folder.place(wrong.name)
             })
         })?;
-        folder.note_placed()?;
+        folder.note_placed(&wrong)?;
         let sent: u64 = wrong.iter().map(|wrong| wrong.packed.bytes()).sum();
         moved.reused_bytes += builds.iter().map(Packed::bytes).sum::<u64>() - sent;
         let mut fetched = fetched(&folder, &placements, &wrong, moved);

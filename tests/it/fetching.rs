@@ -258,6 +258,25 @@ async fn what_an_earlier_plan_left_goes_unless_it_was_changed() {
 }
 
 #[tokio::test]
+async fn what_was_noted_and_never_came_is_not_larder_s() {
+    let world = World::new().await;
+    let plan = ["plan", "sources.json", "-o", "plan.json"];
+    world.larder.ok(plan);
+    let fetch = ["fetch", "--plan", "plan.json", "--to", "files", "--archives", "--replace"];
+    world.larder.run([&fetch[..], &["--server", "http://127.0.0.1:9"]].concat()).expect(1);
+    let mine = world.larder.write(&format!("files/{}", world.afw.name()), b"mine");
+    world.larder.run(fetch).expect(1);
+    let log = json!([{"product": "log", "version": "1.0.0", "revision": "10".repeat(20)}]);
+    world.larder.write("sources.json", log.to_string().as_bytes());
+    world.larder.ok(plan);
+
+    world.larder.ok(fetch);
+    world.larder.ok(fetch);
+
+    assert_eq!(std::fs::read(mine).unwrap(), b"mine");
+}
+
+#[tokio::test]
 async fn what_is_fetched_by_name_is_added_to_what_is_there() {
     let world = World::new().await;
 

@@ -240,6 +240,30 @@ async fn builds_that_are_published_are_told_where_their_distribution_is_refused(
 }
 
 #[tokio::test]
+async fn a_test_build_under_the_run_s_id_gets_into_no_release() {
+    let tool = Tool::new().await;
+    let plan = tool.plan("b1", &FIVE);
+    let (base, rest) = (tool.build(&plan, &["base"]), tool.build(&plan, &ALL[1..]));
+    let made = json!({"name": "branch", "scopes": ["publish:*"], "test": true});
+    let branch: Value = tool.registry.make_token(made).await.expect(201).json();
+    let other = Larder::new(tool.registry.origin(), branch["token"].as_str());
+    for file in ["plan.json", &base[0]] {
+        other.write(file, &std::fs::read(tool.larder.path(file)).unwrap());
+    }
+    other.ok(["publish", "--plan", "plan.json", &base[0]]);
+
+    let release = [&DISTRIBUTION[..], &["--stage", "release"]].concat();
+    let refused = tool.publish(&rest, &release).expect(3);
+    let nothing = tool.larder.run(["dist", "show", "stack@1.0.0"]);
+    let warned = tool.publish(&rest, &DISTRIBUTION).expect(0);
+
+    assert!(refused.stderr.contains("base@3.0.0-b1"), "{}", refused.all());
+    assert!(refused.stderr.contains("is a test build"), "{}", refused.all());
+    assert_eq!(nothing.code, Some(3), "{}", nothing.all());
+    assert!(warned.stderr.contains("is a test build"), "{}", warned.all());
+}
+
+#[tokio::test]
 async fn while_a_run_goes_on_each_publish_asks_once_for_what_is_lacking() {
     let tool = Tool::new().await;
     let proxy = Proxy::start(tool.registry.origin()).await;

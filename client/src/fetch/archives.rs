@@ -35,7 +35,7 @@ impl Fetcher<'_> {
             .await;
         transfer.abandon();
         let fetched_bytes = came?.into_iter().sum();
-        folder.note_placed()?;
+        folder.note_placed(&wrong)?;
         let all: u64 = builds.iter().map(Packed::bytes).sum();
         let moved = Moved { fetched_bytes, reused_bytes: all - sent, written_bytes: 0 };
         let mut fetched = fetched(&folder, &placements, &wrong, moved);

@@ -194,11 +194,13 @@ impl Folder {
         self.keep(known)
     }
 
-    /// Notes that all is in its place that was to be put there.
-    pub(super) fn note_placed(&mut self) -> Result<(), Error> {
+    /// Notes that these are in their places.
+    pub(super) fn note_placed(&mut self, placements: &[Placement<'_>]) -> Result<(), Error> {
         let mut known = self.known.clone();
-        for placed in known.builds.values_mut() {
-            (placed.before, placed.placed) = (None, true);
+        for placement in placements {
+            if let Some(placed) = known.builds.get_mut(placement.name) {
+                (placed.before, placed.placed) = (None, true);
+            }
         }
         self.keep(known)
     }
@@ -263,7 +265,12 @@ impl Folder {
                         .map_err(disk("remove", &left.path))?;
                     removed.push(left);
                 }
-                // Somebody put something of another kind there.
+                // Something of another kind stands in its place.
+                Standing::NotOurs if placed.placed => {
+                    kept.push(left);
+                    continue;
+                }
+                // It was never come to placing it: what is there is nobody's business.
                 Standing::NotOurs => {}
             }
             known.builds.remove(name);
@@ -378,7 +385,7 @@ mod tests {
 
         let own = |folder: &Folder, replaces| folder.check(&placement, replaces).unwrap_err();
         assert!(matches!(own(&folder, true), Error::NotOurs { .. }));
-        folder.note_placed().unwrap();
+        folder.note_placed(&[placement]).unwrap();
         assert!(matches!(own(&folder, false), Error::Changed { .. }));
         assert!(folder.check(&placement, true).is_ok());
     }

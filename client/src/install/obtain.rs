@@ -52,7 +52,8 @@ impl Packed {
 
     /// Bytes of the archive.
     pub(crate) fn bytes(&self) -> u64 {
-        self.size.unwrap_or(0)
+        // Nobody adds up more than numbers hold, whatever a plan or a server says.
+        self.size.unwrap_or(0).min(1 << 48)
     }
 }
 

@@ -39,6 +39,26 @@ pub struct There {
     pub role: Role,
     /// Its archive.
     pub archive: Option<Digest>,
+    /// Why no release should have it, where this was found on the server.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why a build that somebody published under the run's id is no part of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// A token for tests published it.
+    #[error("is a test build")]
+    Test,
+    /// No revision tells all of it.
+    #[error("was built with changes that no revision tells")]
+    Dirty,
+}
+
+impl Doubt {
+    fn of(build: &Build) -> Option<Self> {
+        let dirty = build.source.as_ref().is_some_and(|source| source.dirty);
+        if build.test { Some(Self::Test) } else { dirty.then_some(Self::Dirty) }
+    }
 }
 
 /// What a file is to a plan.
@@ -306,11 +326,11 @@ fn as_planned(needed: &Needed) -> Dependency {
 impl There {
     fn of(build: &Build) -> Self {
         let archive = build.archive.as_ref().map(|archive| Digest(archive.sha256));
-        Self { key: build.key(), role: build.role, archive }
+        Self { key: build.key(), role: build.role, archive, doubt: None }
     }
 
     fn of_listed(listed: &Listed) -> Self {
-        Self { key: listed.key(), role: listed.role, archive: listed.archive }
+        Self { key: listed.key(), role: listed.role, archive: listed.archive, doubt: None }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use larder_schema::{BuildId, BuildKey, ProductName};
+use larder_schema::{BuildId, BuildKey, ProductName, Stage};
 
 use super::{PublishArgs, order, record_failure};
 use crate::commands::Session;
 use crate::commands::published::{self, Beside, Target};
 use crate::error::{Exit, Failure};
 use crate::planning;
-use crate::publish::planned::{AllThere, Error, Planned};
+use crate::publish::planned::{AllThere, Error, Planned, There};
 use crate::publish::{Offer, Order, Outcome};
 
 /// Publishes what was built by the plan in `path`.
@@ -43,6 +43,7 @@ pub(super) async fn run(
     }
     let is_all_here = planned.lacking(&there).is_empty();
     if target.distribution.is_none() || is_all_here {
+        judge(session, &target, &there)?;
         complete(&mut order, &target, &there)?;
         return published::publish(session, &target, &order, Beside::default()).await;
     }
@@ -79,6 +80,7 @@ async fn publish_in_turn(
                 Ok(exit)
             }
             None => {
+                judge(session, target, &there)?;
                 let mut whole = target.order();
                 whole.offers = builds.offers;
                 complete(&mut whole, target, &there)?;
@@ -122,9 +124,27 @@ async fn distribute(
     if let Some(missing) = missing(session, planned, run, there).await? {
         return Ok(Distributed::Waits(missing));
     }
+    judge(session, target, there)?;
     let mut whole = target.order();
     complete(&mut whole, target, there)?;
     Ok(Distributed::Whole(Box::new(published::send(session, &whole).await?)))
+}
+
+/// Warns of what others have published under the run's id and no release should have; an error where
+/// that is what is made.
+fn judge(session: &Session, target: &Target, there: &AllThere) -> Result<(), Failure> {
+    let stage = target.stage.filter(|_| target.distribution.is_some());
+    for There { key, doubt, .. } in there.values() {
+        match (doubt, stage) {
+            (None, _) => {}
+            (Some(doubt), Some(stage)) if stage >= Stage::Candidate => {
+                let sentence = format!("{key} {doubt}, and has no place in a candidate or release");
+                return Err(Failure::no(sentence).hint("build it anew, under another build id"));
+            }
+            (Some(doubt), _) => session.progress.warn(format_args!("{key} {doubt}")),
+        }
+    }
+    Ok(())
 }
 
 /// A product of the plan that is still to be built, if any is; what others have published is `there` then.

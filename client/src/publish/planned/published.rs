@@ -7,7 +7,7 @@ use larder_schema::api::{BuildAnswer, paths};
 use larder_schema::platform::fitting;
 use larder_schema::{Build, BuildId, Platform, ProductName};
 
-use super::{AllThere, Error, Planned, There};
+use super::{AllThere, Doubt, Error, Planned, There};
 use crate::remote::{self, Remote};
 
 /// How many builds are asked for at once.
@@ -76,7 +76,7 @@ impl Planned {
             let (key, planned) = (Box::new(build.key()), step.source.revision.clone());
             return Err(Error::OtherRevision { key, found, planned });
         }
-        Ok(Some(There::of(&build)))
+        Ok(Some(There { doubt: Doubt::of(&build), ..There::of(&build) }))
     }
 
     /// The build for the plan's platform, else the one that fits otherwise.
