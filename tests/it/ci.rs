@@ -78,8 +78,12 @@ async fn the_demonstration_builds_what_must_be_built_and_nothing_else() {
     for log in &logs {
         assert_eq!(products(log, "built").len(), 12, "{log}");
     }
-    let moved = logs.iter().filter(|log| log.contains("current names it now")).count();
-    assert_eq!(moved, 1, "the last of the three platforms moves the tag: {logs:?}");
+    // The last of the three platforms moves the tag; where two come last at once, both see it moved.
+    let sees_it_moved = |log: &&String| log.contains("current names it now");
+    let waits = |log: &&String| log.contains("the tag `current` has not moved");
+    let (moved, waiting) =
+        (logs.iter().filter(sees_it_moved).count(), logs.iter().filter(waits).count());
+    assert!(moved >= 1 && moved + waiting == 3, "{logs:?}");
 
     let [leaf] = demonstration.runs(2, "tonight -")[..] else { panic!("one run") };
     assert_eq!(products(leaf, "built"), set(["log"]));
