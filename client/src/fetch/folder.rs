@@ -290,6 +290,10 @@ impl Drop for Folder {
 
 impl Known {
     fn read(path: &Path) -> Result<Self, Error> {
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+            return Err(disk("read", path)(error));
+        }
         let bytes = match bounded::read(path, MOST_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -388,6 +392,18 @@ mod tests {
         folder.note_placed(&[placement]).unwrap();
         assert!(matches!(own(&folder, false), Error::Changed { .. }));
         assert!(folder.check(&placement, true).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_not_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join(".larder-fetched")).unwrap();
+        let pipe = root.path().join(".larder-fetched/fetched.json");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+
+        let opened = Folder::open(root.path(), Progress::Quiet).await;
+
+        assert!(matches!(opened, Err(Error::Disk(_))));
     }
 
     #[tokio::test]

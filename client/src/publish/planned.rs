@@ -231,8 +231,14 @@ impl Planned {
     /// Says in a record against what it was built: what the plan took, and what this run built.
     pub fn bind(&self, build: &mut Build, there: &AllThere) -> Result<(), Error> {
         let step = self.step(&build.product)?;
-        let needed: BTreeMap<&ProductName, &Needed> =
-            step.source.built_against().map(|needed| (&needed.product, needed)).collect();
+        let mut needed: BTreeMap<&ProductName, Vec<&Needed>> = BTreeMap::new();
+        for one in step.source.built_against() {
+            let all = needed.entry(&one.product).or_default();
+            // To build and to run are two things; the same twice is one.
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
         let extra = build
             .dependencies
             .iter()
@@ -245,20 +251,22 @@ impl Planned {
             });
         }
         let key = build.key();
-        for needed in needed.into_values() {
-            let there = there.get(&needed.product).ok_or_else(|| Error::NotPublished {
+        for (product, needed) in needed {
+            let there = there.get(product).ok_or_else(|| Error::NotPublished {
                 key: Box::new(key.clone()),
-                dependency: needed.product.clone(),
+                dependency: product.clone(),
             })?;
             let mut entries = build
                 .dependencies
                 .iter_mut()
-                .filter(|entry| entry.product == needed.product && entry.kind.is_built_against())
+                .filter(|entry| entry.product == *product && entry.kind.is_built_against())
                 .peekable();
             if entries.peek().is_none() {
-                let mut entry = as_planned(needed);
-                self.bind_one(&key, &mut entry, there)?;
-                build.dependencies.push(entry);
+                for one in needed {
+                    let mut entry = as_planned(one);
+                    self.bind_one(&key, &mut entry, there)?;
+                    build.dependencies.push(entry);
+                }
                 continue;
             }
             for entry in entries {

@@ -1,5 +1,6 @@
 //! Records that go with a plan, and such that do not.
 
+use larder_schema::DependencyKind;
 use serde_json::json;
 
 use super::*;
@@ -59,6 +60,23 @@ fn what_a_record_leaves_open_is_filled_in_from_the_plan() {
     assert_eq!(part.fields["version"], "2.0.0");
     assert_eq!(part.fields["build"], "b2");
     assert_eq!(part.fields["source"]["revision"], "a".repeat(40));
+}
+
+#[test]
+fn what_is_needed_to_build_and_to_run_is_recorded_as_both() {
+    let plan = plan(|plan| {
+        plan["steps"][1]["dependencies"] = json!([
+            {"product": "log", "kind": "run"}, {"product": "log", "kind": "build"}, {"product": "log"}
+        ]);
+    });
+    let planned = Planned::new(plan, Path::new("p.json"), None).unwrap();
+    let mut build = afw(json!({}));
+
+    planned.bind(&mut build, &planned.at_hand(&[])).unwrap();
+
+    let kinds: Vec<DependencyKind> = build.dependencies.iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [DependencyKind::Run, DependencyKind::Build]);
+    assert!(build.dependencies.iter().all(|entry| entry.built_against.is_some()));
 }
 
 #[test]
