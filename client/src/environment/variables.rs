@@ -32,7 +32,11 @@ pub fn settings(folder: &str, records: &[Build]) -> Vec<Setting> {
     let mut settings = Settings(Vec::new());
     for record in records.iter().filter(|record| record.archive.is_some()) {
         let package = format!("{folder}/packages/{}", record.product);
-        settings.set(&record.product.dir_variable(), package.clone());
+        let place = match &record.product_dir {
+            Some(folder) => format!("{package}/{folder}"),
+            None => package.clone(),
+        };
+        settings.set(&record.product.dir_variable(), place);
         for (name, variable) in &record.variables {
             match variable {
                 Variable::Set { set } => settings.set(name, set.to_string()),
