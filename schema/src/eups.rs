@@ -10,6 +10,8 @@ mod flavor;
 mod list;
 mod manifest;
 mod name;
+mod range;
+mod table;
 mod tag;
 
 pub use expression::expression;
@@ -20,6 +22,8 @@ pub use name::{
     EupsVersion, NotHeld, ParseEupsVersionError, Shape, build_name_of, folder_of, holds_product,
     version_of,
 };
+pub use range::requirement;
+pub use table::{Action, Chosen, Needed, Setup, Table, TableFault, Verb};
 pub use tag::{tag_of, version_of_tag};
 
 /// How a tag list, a manifest or a table is read: no line beyond this counts.
