@@ -2,9 +2,10 @@
 
 use crate::requirement::Requirement;
 
-/// The requirement that stands in brackets behind a product; none where it cannot be said by
-/// comparators: a version that is not all numbers, `!=`, or `&&` and `||` mixed, which EUPS reads
-/// without precedence.
+/// The requirement that stands in brackets behind a product, if comparators can say it.
+///
+/// They cannot where a version is not all numbers, of `!=`, and of `&&` and `||` mixed, which EUPS
+/// reads without precedence.
 ///
 /// ```
 /// use larder_schema::eups::requirement;
