@@ -9,6 +9,7 @@ mod expression;
 mod flavor;
 mod list;
 mod manifest;
+mod mapping;
 mod name;
 mod range;
 mod table;
@@ -18,6 +19,7 @@ pub use expression::expression;
 pub use flavor::{flavor_of, platform_of};
 pub use list::{ListFault, ListLine, TagList};
 pub use manifest::{Manifest, ManifestFault, ManifestLine};
+pub use mapping::name_of_version;
 pub use name::{
     EupsVersion, NotHeld, ParseEupsVersionError, Shape, build_name_of, folder_of, holds_product,
     version_of,

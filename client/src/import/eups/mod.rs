@@ -10,7 +10,6 @@ pub mod distribute;
 pub mod held;
 pub mod listing;
 pub mod manifests;
-pub mod mapping;
 pub mod publish;
 pub mod record;
 pub mod release;

@@ -258,12 +258,12 @@ mod tests {
     }
 
     fn math() -> String {
-        let name = super::super::mapping::build_name(&"g1+2".parse().unwrap(), |_| false);
+        let name = larder_schema::eups::name_of_version(&"g1+2".parse().unwrap(), |_| false);
         format!("math * {name}")
     }
 
     fn more() -> String {
-        let name = super::super::mapping::build_name(&"2.0".parse().unwrap(), |_| false);
+        let name = larder_schema::eups::name_of_version(&"2.0".parse().unwrap(), |_| false);
         format!("more * {name}")
     }
 

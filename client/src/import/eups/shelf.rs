@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use larder_schema::eups::{EupsVersion, ParseEupsVersionError, holds_product, platform_of};
+use larder_schema::eups::{
+    EupsVersion, ParseEupsVersionError, holds_product, name_of_version, platform_of,
+};
 use larder_schema::product::ParseProductNameError;
 use larder_schema::{BuildKey, BuildName, Platform, ProductName};
-
-use super::mapping::build_name;
 
 /// What a manifest's name ends with.
 const ENDING: &str = ".manifest";
@@ -123,7 +123,7 @@ impl Shelf {
                     continue;
                 }
             };
-            let name = build_name(&version, |other| versions.contains(&key(&product, other)));
+            let name = name_of_version(&version, |other| versions.contains(&key(&product, other)));
             let other = taken.entry((product.clone(), name.clone())).or_insert(version.clone());
             if *other != version {
                 let fault = Misnamed::NameTaken { other: other.clone(), name };
@@ -151,7 +151,7 @@ impl Shelf {
 
     /// The build that a version becomes, whether it is here or not.
     pub fn name_of(&self, product: &ProductName, version: &EupsVersion) -> BuildName {
-        build_name(version, |other| self.by_version.contains_key(&key(product, other)))
+        name_of_version(version, |other| self.by_version.contains_key(&key(product, other)))
     }
 
     /// The flavors that are here, `generic` left out.

@@ -1,7 +1,7 @@
 //! Which build a version of EUPS becomes.
 
-use larder_schema::eups::{EupsVersion, build_name_of};
-use larder_schema::{BuildId, BuildName, Sha256, Version};
+use super::{EupsVersion, build_name_of};
+use crate::{BuildId, BuildName, Sha256, Version};
 
 /// The bID of what has a version and no bID.
 const PLAIN: &str = "eups";
@@ -13,7 +13,16 @@ const DIGITS: usize = 12;
 ///
 /// A version that is a build name stays it (`1.4.2+b101`; `1.4.2-b101` where it is not there in both
 /// spellings), `M.n.p` gets the bID `eups`, and of all else the bID is made from the whole text.
-pub fn build_name(version: &EupsVersion, has: impl Fn(&str) -> bool) -> BuildName {
+///
+/// ```
+/// use larder_schema::eups::name_of_version;
+///
+/// let name = |text: &str| name_of_version(&text.parse().unwrap(), |_| false).to_string();
+/// assert_eq!(name("1.4.2+b101"), "1.4.2-b101");
+/// assert_eq!(name("1.5.8"), "1.5.8-eups");
+/// assert!(name("g1a2b3c4+5d6e7f").starts_with("0.0.0-e"));
+/// ```
+pub fn name_of_version(version: &EupsVersion, has: impl Fn(&str) -> bool) -> BuildName {
     let text = version.as_str();
     let is_other_spelling = || {
         let other = text.replacen('-', "+", 1);
@@ -29,6 +38,11 @@ pub fn build_name(version: &EupsVersion, has: impl Fn(&str) -> bool) -> BuildNam
         Ok(version) => BuildName { version, build: id(PLAIN.to_owned()) },
         Err(_) => hashed(text),
     }
+}
+
+/// Whether the build that `version` becomes is `name`, whatever else is in its package root.
+pub(super) fn becomes(version: &EupsVersion, name: &BuildName) -> bool {
+    [true, false].iter().any(|has| name_of_version(version, |_| *has) == *name)
 }
 
 /// Whether a bID looks like those that are made here, which versions must not take from each other.
@@ -60,7 +74,7 @@ mod tests {
     use super::*;
 
     fn name(version: &str, there: &[&str]) -> String {
-        build_name(&version.parse().unwrap(), |other| there.contains(&other)).to_string()
+        name_of_version(&version.parse().unwrap(), |other| there.contains(&other)).to_string()
     }
 
     /// What `text` becomes when its SHA-256 names it.
@@ -125,7 +139,7 @@ mod tests {
         ) {
             let mut named = HashMap::new();
             for text in texts.iter().filter(|text| text.parse::<EupsVersion>().is_ok()) {
-                let name = build_name(&text.parse().unwrap(), |other| texts.contains(other));
+                let name = name_of_version(&text.parse().unwrap(), |other| texts.contains(other));
                 let other = named.insert(name, text);
                 proptest::prop_assert!(other.is_none(), "{other:?} and {text}");
             }
