@@ -4,8 +4,6 @@
 //! belong to nobody, have one time and one of two modes, and are compressed by one thread. What
 //! the archive reader would refuse is refused here: the reader goes over what was packed.
 
-mod compress;
-mod tar;
 mod tree;
 
 use std::fs::{self, File};
@@ -13,7 +11,9 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use larder_schema::archive::{ArchiveError, ArchiveFormat, Limits, NoSink, read};
+use larder_schema::archive::{
+    ArchiveError, ArchiveFormat, Compressor, FileFault, Limits, NoSink, Writer, read,
+};
 use larder_schema::record::ParseArchiveNameError;
 use larder_schema::{ArchiveName, Build, Sha256};
 use tempfile::NamedTempFile;
@@ -23,7 +23,6 @@ pub use tree::TreeError;
 use crate::durable::place_of;
 use crate::record::{self, Bytes, Part};
 use crate::upload::{FileError, LocalFile};
-use compress::Compressor;
 use tree::{Found, Kind};
 
 /// The metadata's name in the folder, where no other is given.
@@ -206,7 +205,7 @@ fn write_archive(
     let failed = |source| Error::Write { path: output.to_owned(), source };
     let staging = staged(output, |_| Ok(()))?;
     let out = BufWriter::with_capacity(1 << 20, staging.as_file());
-    let mut tar = tar::Writer::new(Compressor::new(format, out).map_err(failed)?);
+    let mut tar = Writer::new(Compressor::new(format, out).map_err(failed)?);
     for found in found {
         write_entry(&mut tar, found, output)?;
     }
@@ -219,7 +218,7 @@ fn write_archive(
 }
 
 fn write_entry<W: io::Write>(
-    tar: &mut tar::Writer<W>,
+    tar: &mut Writer<W>,
     found: &Found,
     output: &Path,
 ) -> Result<(), Error> {
@@ -232,9 +231,9 @@ fn write_entry<W: io::Write>(
             let file = File::open(&found.at).map_err(unreadable)?;
             let written = tar.file(found.path.as_str(), *executable, *size, file);
             written.map_err(|error| match error {
-                tar::FileFault::Read(source) => unreadable(source).into(),
-                tar::FileFault::Changed => FileError::Changed { path: found.at.clone() }.into(),
-                tar::FileFault::Write(source) => failed(source),
+                FileFault::Read(source) => unreadable(source).into(),
+                FileFault::Changed => FileError::Changed { path: found.at.clone() }.into(),
+                FileFault::Write(source) => failed(source),
             })
         }
     }
