@@ -7,7 +7,7 @@ use larder_schema::Text;
 use crate::cli::Global;
 use crate::commands::output::Output;
 use crate::config::{self, Config, Places};
-use crate::environment::{Deed, Environment, Generation};
+use crate::environment::{Deed, Environment, Generation, Replaced};
 use crate::error::Failure;
 use crate::install::now;
 use crate::memory::Memory;
@@ -130,6 +130,14 @@ impl Session {
         if let Ok(store) = self.store_of(generation) {
             drop(store.register(environment.root()));
         }
+    }
+
+    /// Which products of `environment` are replaced for this process.
+    pub fn replaced(&self, environment: &Environment) -> Vec<Replaced> {
+        environment.replaced(self.places.replaced()).unwrap_or_else(|unreadable| {
+            self.progress.note(unreadable);
+            Vec::new()
+        })
     }
 
     /// Who does `command` now, and why.
