@@ -47,7 +47,8 @@ pub fn run(args: ActivateArgs, session: &Session) -> Result<Exit, Failure> {
     session.keep_trees_of(&environment, &generation);
     let users = || session.places.shell().and_then(Shell::of_program);
     let shell = args.shell.or_else(users).unwrap_or(Shell::Bash);
-    let settings = generation.settings(&generation.replacements(&args.replacing.with)?)?;
+    let replacements = session.replacements(&generation, &args.replacing.with)?;
+    let settings = generation.settings(&replacements)?;
     let code = hold(shell, &generation) + &shell.code(&settings);
     match session.output.json {
         true => session.output.json(&serde_json::json!({ "code": code }))?,

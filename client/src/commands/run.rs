@@ -51,7 +51,7 @@ pub fn run(args: RunArgs, session: &Session) -> Result<Exit, Failure> {
     // Held until the command and all that it starts have ended.
     let (generation, _held) = environment.hold_current()?;
     session.keep_trees_of(&environment, &generation);
-    let replacements = generation.replacements(&args.replacing.with)?;
+    let replacements = session.replacements(&generation, &args.replacing.with)?;
     let mut command = command(args.command, &generation.settings(&replacements)?);
     // The program is looked for on the new PATH; this returns only when that fails.
     let source = command.exec();

@@ -1,12 +1,13 @@
 //! Folders in place of products, as one develops them: all else of a generation stays as it is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use larder_schema::product::ParseProductNameError;
+use larder_schema::record::{TreePath, Variable};
 use larder_schema::{Build, ProductName};
 use serde_json::{Map, Value, json};
 
@@ -209,6 +210,16 @@ impl Replacement {
         Ok(Self { product, folder, variables })
     }
 
+    /// Which folders it puts in front of something and does not have.
+    pub fn absent(&self) -> BTreeSet<&TreePath> {
+        let paths = self.variables.values().flat_map(|variable| match variable {
+            Variable::Prepend(paths) => paths.as_slice(),
+            Variable::Set { .. } => &[],
+        });
+        let folder = Path::new(&self.folder);
+        paths.filter(|path| !folder.join(path.to_string()).is_dir()).collect()
+    }
+
     pub(super) fn package(&self) -> Package<'_> {
         let Self { product, folder, variables } = self;
         Package { product, folder: folder.clone(), variables }
@@ -385,6 +396,18 @@ mod tests {
         assert_eq!(value(&settings, "PYTHONPATH").unwrap(), format!("{utils}:{path}/lib"));
         assert_eq!(value(&settings, "PATH").unwrap(), "/e/generations/1/bin");
         assert_eq!(value(&settings, "MODE"), None);
+    }
+
+    #[test]
+    fn folders_that_are_not_there_are_known() {
+        let (files, path) = folder(None);
+        fs::create_dir(files.path().join("python")).unwrap();
+
+        let replacements = generation().replacements(&[with(&format!("log={path}"))]).unwrap();
+
+        let absent: Vec<String> =
+            replacements[0].absent().iter().map(ToString::to_string).collect();
+        assert_eq!(absent, ["bin"]);
     }
 
     #[test]
