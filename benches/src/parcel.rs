@@ -130,6 +130,7 @@ pub fn record(
         test: false,
         built_by: None,
         tree: None,
+        product_dir: None,
         published: None,
         extra: Extra::new(),
     })

@@ -25,6 +25,7 @@ mod replacement;
 mod shell;
 mod switch;
 mod variables;
+mod with;
 
 use std::collections::HashSet;
 use std::fs;
@@ -40,10 +41,11 @@ pub use history::{Deed, Switch, Told};
 pub use in_use::{Dropped, hold_standard_input};
 pub use launcher::launcher;
 pub use replaced::{REPLACED, Replaced, Unreadable};
-pub use replacement::{ParseWithError, Replacement, ReplacementError, With};
+pub use replacement::{Replacement, ReplacementError};
 pub use shell::Shell;
 pub use switch::Leads;
 pub use variables::{Change, Setting, can_be_listed};
+pub use with::{ParseWithError, With};
 
 use crate::kernel_lock::{Held, Mode};
 use crate::lock::Lock;

@@ -19,6 +19,7 @@
 //! | closure, in which every run dependency is met | [`closure::Closure`] |
 //! | resolution, which builds meet requirements | [`ResolveRequest`], [`ResolveAnswer`] |
 //! | plan, what must be built and what is there | [`PlanRequest`], [`PlanAnswer`], [`Policy`] |
+//! | EUPS, its names and the files of its package roots | [`eups`] |
 //! | problem, an answer that says no | [`Problem`], [`ProblemKind`] |
 //!
 //! From a checksum to a distribution:
@@ -51,6 +52,7 @@ pub mod closure;
 pub mod contents;
 pub mod difference;
 pub mod distribution;
+pub mod eups;
 pub mod needs;
 pub mod plan;
 pub mod platform;

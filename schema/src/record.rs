@@ -25,8 +25,8 @@ pub type Extra = BTreeMap<String, Value>;
 
 /// One binary package: a product at a build name for a platform, with all that is known of it.
 ///
-/// The same shape on the wire, in the catalog and on a user's disk. `tree`, the archive's size and
-/// BLAKE3 and `published` are the server's; they and `built_by` are outside [`Build::digest`].
+/// The same shape on the wire, in the catalog and on a user's disk. `tree`, `product_dir`, the archive's
+/// size and BLAKE3 and `published` are the server's; they and `built_by` are outside [`Build::digest`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Build {
@@ -95,6 +95,10 @@ pub struct Build {
     /// What the archive unpacks to (the server's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreeChecksum>,
+    /// Where in the archive the product lies, when that is not its root: `afw/17.0.1+b8466` in what EUPS
+    /// packs (the server's). Its folder variable points there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_dir: Option<EntryPath>,
     /// When it became visible (the server's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
@@ -525,6 +529,7 @@ impl Build {
     pub fn digested(&self) -> Self {
         let mut record = self.clone();
         record.tree = None;
+        record.product_dir = None;
         record.published = None;
         record.built_by = None;
         if let Some(archive) = &mut record.archive {

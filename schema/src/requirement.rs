@@ -157,6 +157,11 @@ impl Requirement {
         self.alternatives.iter().any(|alternative| alternative.matches(&version))
     }
 
+    /// Its alternatives, of which one is enough.
+    pub(crate) fn alternatives(&self) -> &[VersionReq] {
+        &self.alternatives
+    }
+
     /// The requirement that every version meets: `*`.
     pub fn any() -> Self {
         Self { alternatives: vec![VersionReq::STAR] }

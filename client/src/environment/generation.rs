@@ -101,8 +101,10 @@ fn has_files(record: &Build) -> bool {
 }
 
 fn package<'a>(folder: &str, record: &'a Build) -> Package<'a> {
-    let Build { product, variables, .. } = record;
-    Package { product, folder: format!("{folder}/packages/{product}"), variables }
+    let Build { product, variables, product_dir, .. } = record;
+    let root = format!("{folder}/packages/{product}");
+    let home = product_dir.as_ref().map_or_else(|| root.clone(), |below| format!("{root}/{below}"));
+    Package { product, root, home, variables }
 }
 
 fn links(lock: &Lock, tree: impl Fn(&TreeChecksum) -> PathBuf) -> BTreeMap<String, PathBuf> {

@@ -1,71 +1,20 @@
 //! Folders in place of products, as one develops them: all else of a generation stays as it is.
 
 use std::collections::{BTreeSet, HashSet};
-use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use larder_schema::product::ParseProductNameError;
 use larder_schema::record::{TreePath, Variable};
 use larder_schema::{Build, ProductName};
 use serde_json::{Map, Value, json};
 
 use super::variables::{Package, Variables};
-use super::{Generation, can_be_listed};
+use super::{Generation, With, can_be_listed};
 use crate::pack::{METADATA, usual_variables};
 use crate::record::{self, Part};
 
 /// The most products that are replaced at once; what is told of them goes into one variable.
 const MOST_REPLACED: usize = 200;
-
-/// What is asked for: `PRODUCT=FOLDER`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct With {
-    /// The product.
-    pub product: ProductName,
-    /// The folder, as it was given.
-    pub folder: PathBuf,
-}
-
-/// A word does not say what is replaced by what.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseWithError {
-    /// There is no `=`.
-    #[error("no folder is given; write PRODUCT=FOLDER, such as afw=../afw")]
-    NoEqualSign,
-    /// Nothing stands before the `=`.
-    #[error("no product is given; write PRODUCT=FOLDER, such as afw=../afw")]
-    NoProduct,
-    /// Nothing stands behind the `=`.
-    #[error("no folder is given for `{product}`; write `{product}=.` for the one that you are in")]
-    NoFolder {
-        /// The product.
-        product: ProductName,
-    },
-    /// What stands before the `=` names no product.
-    #[error(transparent)]
-    Product(#[from] ParseProductNameError),
-}
-
-impl TryFrom<OsString> for With {
-    type Error = ParseWithError;
-
-    fn try_from(word: OsString) -> Result<Self, ParseWithError> {
-        let mut parts = word.as_bytes().splitn(2, |byte| *byte == b'=');
-        let (Some(product), Some(folder)) = (parts.next(), parts.next()) else {
-            return Err(ParseWithError::NoEqualSign);
-        };
-        if product.is_empty() {
-            return Err(ParseWithError::NoProduct);
-        }
-        let product: ProductName = String::from_utf8_lossy(product).parse()?;
-        if folder.is_empty() {
-            return Err(ParseWithError::NoFolder { product });
-        }
-        Ok(Self { product, folder: OsStr::from_bytes(folder).into() })
-    }
-}
 
 /// A folder in place of a product's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -222,7 +171,7 @@ impl Replacement {
 
     pub(super) fn package(&self) -> Package<'_> {
         let Self { product, folder, variables } = self;
-        Package { product, folder: folder.clone(), variables }
+        Package { product, root: folder.clone(), home: folder.clone(), variables }
     }
 }
 
@@ -269,9 +218,26 @@ fn variables(
     let parts: Vec<Part> = metadata.into_iter().chain(usual).collect();
     let record = record_of(product, parts, &path.display().to_string())?;
     Ok(match installed.filter(|_| !says_variables) {
-        Some(installed) => installed.variables.clone(),
+        Some(installed) => variables_at_home(installed),
         None => record.variables,
     })
+}
+
+/// What a build does, with paths as they are below its own folder: that may lie deep in its archive.
+fn variables_at_home(build: &Build) -> Variables {
+    let Some(home) = &build.product_dir else { return build.variables.clone() };
+    let at_home = |path: &TreePath| {
+        let below = Path::new(path.below_root()?.as_str()).strip_prefix(home.as_str()).ok()?;
+        let below = below.to_str().filter(|below| !below.is_empty()).unwrap_or(".");
+        below.parse().ok()
+    };
+    let moved = |variable: &Variable| match variable {
+        Variable::Prepend(paths) => Variable::Prepend(
+            paths.iter().map(|path| at_home(path).unwrap_or_else(|| path.clone())).collect(),
+        ),
+        Variable::Set { .. } => variable.clone(),
+    };
+    build.variables.iter().map(|(name, variable)| (name.clone(), moved(variable))).collect()
 }
 
 /// The record that the folder would get, so that all that a publish refuses is refused here.
@@ -301,7 +267,9 @@ fn part(said_by: &str, fields: Value) -> Part {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::{OsStr, OsString};
     use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
 
     use super::*;
     use crate::environment::{Change, Setting};
@@ -309,33 +277,6 @@ mod tests {
 
     fn with(word: &str) -> With {
         OsString::from(word).try_into().unwrap()
-    }
-
-    fn refusal(word: &str) -> String {
-        With::try_from(OsString::from(word)).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_product_and_its_folder_are_told_apart_by_the_first_sign() {
-        let with = with("lsst.afw=../a=b");
-        assert_eq!((with.product.as_str(), with.folder.to_str()), ("lsst.afw", Some("../a=b")));
-    }
-
-    #[test]
-    fn a_word_that_lacks_something_says_what() {
-        assert!(refusal("afw").contains("no folder is given; write PRODUCT=FOLDER"));
-        assert!(refusal("=../afw").contains("no product is given"));
-        assert!(refusal("afw=").contains("`afw=.`"));
-        assert!(refusal("a/b=../afw").contains("`a/b` is no product name"));
-        assert!(refusal("").contains("PRODUCT=FOLDER"));
-    }
-
-    #[test]
-    fn a_path_that_is_no_text_is_kept_until_it_is_looked_at() {
-        let word = OsStr::from_bytes(b"afw=/a\xff").to_owned();
-        assert_eq!(With::try_from(word).unwrap().folder.as_os_str().as_bytes(), b"/a\xff");
-        let word = OsStr::from_bytes(b"a\xff=/a").to_owned();
-        assert!(matches!(With::try_from(word), Err(ParseWithError::Product(_))));
     }
 
     /// A generation with `GalSim`, the metapackage `all`, `log` and, in front of it, `utils`.
@@ -396,6 +337,29 @@ mod tests {
         assert_eq!(value(&settings, "PYTHONPATH").unwrap(), format!("{utils}:{path}/lib"));
         assert_eq!(value(&settings, "PATH").unwrap(), "/e/generations/1/bin");
         assert_eq!(value(&settings, "MODE"), None);
+    }
+
+    #[test]
+    fn a_product_that_lies_deep_in_its_archive_is_replaced_with_what_lies_in_it() {
+        let mut generation = generation();
+        let place = generation.lock.records.iter().position(|one| one.product.as_str() == "log");
+        let log = &mut generation.lock.records[place.unwrap()];
+        log.product_dir = Some("log/g1+2".parse().unwrap());
+        let said = json!({"PATH": ["log/g1+2/bin", "log/g1+23", "."], "LOG_TOP": ["log/g1+2"]});
+        log.variables = serde_json::from_value(said).unwrap();
+        let (_folder, path) = folder(None);
+
+        let installed = generation.settings(&[]).unwrap();
+        let replacements = generation.replacements(&[with(&format!("log={path}"))]).unwrap();
+        let replaced = generation.settings(&replacements).unwrap();
+
+        let home = "/e/generations/1/packages/log/log/g1+2";
+        assert_eq!(value(&installed, "LOG_DIR").unwrap(), home);
+        assert!(value(&installed, "PATH").unwrap().contains(&format!(":{home}/bin:")));
+        assert_eq!(value(&replaced, "LOG_DIR").unwrap(), path);
+        assert_eq!(value(&replaced, "LOG_TOP").unwrap(), path);
+        let expected = format!("/e/generations/1/bin:{path}/bin:{path}/log/g1+23:{path}");
+        assert_eq!(value(&replaced, "PATH").unwrap(), expected);
     }
 
     #[test]

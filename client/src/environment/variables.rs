@@ -10,14 +10,16 @@ use larder_schema::record::{TreePath, Variable};
 /// What is done to variables, by their names.
 pub(super) type Variables = BTreeMap<String, Variable>;
 
-/// A product's own folder, and what that does to variables.
+/// A product's own folder, and what it does to variables.
 #[derive(Clone, Debug)]
 pub(super) struct Package<'a> {
     /// The product.
     pub product: &'a ProductName,
-    /// Where it lies.
-    pub folder: String,
-    /// What is done, with paths inside the folder.
+    /// Where its paths begin.
+    pub root: String,
+    /// Where its folder variable points: there, or to a folder below.
+    pub home: String,
+    /// What is done, with paths below the root.
     pub variables: &'a Variables,
 }
 
@@ -47,15 +49,15 @@ pub enum Change {
 /// so that a process keeps what it began with.
 pub(super) fn settings(folder: &str, packages: &[Package<'_>]) -> Vec<Setting> {
     let mut settings = Settings(Vec::new());
-    for Package { product, folder, variables } in packages {
-        settings.set(&product.dir_variable(), folder.clone());
+    for Package { product, root, home, variables } in packages {
+        settings.set(&product.dir_variable(), home.clone());
         for (name, variable) in *variables {
             match variable {
                 Variable::Set { set } => settings.set(name, set.to_string()),
                 Variable::Prepend(paths) => {
                     let place = |path: &TreePath| match path.below_root() {
-                        Some(path) => format!("{folder}/{path}"),
-                        None => folder.clone(),
+                        Some(path) => format!("{root}/{path}"),
+                        None => root.clone(),
                     };
                     settings.prepend(name, paths.iter().map(place).collect());
                 }
@@ -147,7 +149,10 @@ mod tests {
         let folder = |product| format!("/e/generations/1/packages/{product}");
         let packages: Vec<Package<'_>> = said
             .iter()
-            .map(|(product, variables)| Package { product, folder: folder(product), variables })
+            .map(|(product, variables)| {
+                let root = folder(product);
+                Package { product, home: format!("{root}/home"), root, variables }
+            })
             .collect();
 
         let settings = settings("/e/generations/1", &packages);
@@ -161,7 +166,7 @@ mod tests {
         assert_eq!(value("PYTHONPATH", None), format!("{package}/log/python:{package}/log"));
         assert_eq!(value("PYTHONPATH", Some("")), format!("{package}/log/python:{package}/log"));
         assert_eq!(value("X", Some("old")), "a b");
-        assert_eq!(value("LSST_AFW_DIR", None), format!("{package}/lsst.afw"));
+        assert_eq!(value("LSST_AFW_DIR", None), format!("{package}/lsst.afw/home"));
         assert_eq!(value("PYTHONPYCACHEPREFIX", None), "/e/generations/1/pycache");
     }
 }

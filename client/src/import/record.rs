@@ -95,6 +95,7 @@ pub fn imported(
         test: false,
         built_by: None,
         tree: None,
+        product_dir: None,
         published: None,
         extra: Extra::new(),
     };

@@ -54,6 +54,7 @@ pub use error::ArchiveError;
 pub use format::ArchiveFormat;
 pub use limits::Limits;
 
+use crate::eups::Shape;
 use crate::{Entry, EntryPath, Sha256, TreeChecksum};
 use recorder::Recorder;
 
@@ -113,6 +114,8 @@ pub struct Index {
     pub tree: TreeChecksum,
     /// SHA-256 of the whole uncompressed tar; a zip file has none.
     pub tar_sha256: Option<Sha256>,
+    /// The two folders that all of it lies in, where it is packed so.
+    pub shape: Option<Shape>,
     /// Bytes of all files, a hard link counted like the file that it is.
     pub unpacked_bytes: u64,
 }

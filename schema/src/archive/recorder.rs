@@ -8,6 +8,7 @@ use super::source::BUFFER;
 use super::tree::{Kind, Tree, check_link_name};
 use super::{ArchiveError, Index, Limits, Sink};
 use crate::contents::tree_checksum;
+use crate::eups::Shape;
 use crate::{Entry, EntryKind, EntryPath, Hasher, Sha256, Sums, shown};
 
 /// Takes the entries of one archive.
@@ -94,8 +95,8 @@ impl<'a> Recorder<'a> {
         let mut entries = self.entries;
         self.tree.check_links(&entries, self.limits)?;
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        let tree = tree_checksum(&entries);
-        Ok(Index { entries, tree, tar_sha256, unpacked_bytes: self.unpacked_bytes })
+        let (tree, shape) = (tree_checksum(&entries), Shape::of(&entries));
+        Ok(Index { entries, tree, tar_sha256, shape, unpacked_bytes: self.unpacked_bytes })
     }
 
     fn take_bytes(&mut self, size: u64) -> Result<(), ArchiveError> {

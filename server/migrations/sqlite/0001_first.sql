@@ -38,6 +38,7 @@ CREATE TABLE senders (
 ) STRICT, WITHOUT ROWID;
 
 -- A row means that the bytes are durable under `key`.
+-- folder, has_table: the two folders that all of it lies in, and whether EUPS's table file is there.
 CREATE TABLE archives (
     id         INTEGER PRIMARY KEY,
     sha256     BLOB NOT NULL UNIQUE,
@@ -47,7 +48,9 @@ CREATE TABLE archives (
     key        TEXT NOT NULL UNIQUE,
     tree       BLOB NOT NULL,
     tar_sha256 BLOB,
-    unpacked   INTEGER NOT NULL
+    unpacked   INTEGER NOT NULL,
+    folder     TEXT,
+    has_table  INTEGER
 ) STRICT;
 CREATE INDEX archives_blake3 ON archives (blake3);
 CREATE INDEX archives_tree ON archives (tree);
@@ -122,6 +125,7 @@ CREATE INDEX sources_revision ON sources (revision);
 -- same_as: the first build of the product that unpacks to the same, where that is another one.
 -- abi: 1 where it serves only who was built against this very build.
 -- facts: what of the record decides whether a build may be taken, where it says anything of that.
+-- eups: its version for EUPS, where that can hold it.
 -- record: the build record with all that the server adds but `published`; it is last, as what lies
 -- behind a long text is slow to come by.
 CREATE TABLE builds (
@@ -141,6 +145,7 @@ CREATE TABLE builds (
     test             INTEGER NOT NULL,
     abi              INTEGER NOT NULL,
     upstream_version TEXT,
+    eups             TEXT,
     facts            TEXT,
     digest           BLOB NOT NULL,
     at               TEXT NOT NULL,
@@ -152,6 +157,7 @@ CREATE INDEX builds_newest ON builds (product, major, minor, patch, series, numb
 CREATE INDEX builds_archive ON builds (archive, seq);
 CREATE INDEX builds_digest ON builds (digest);
 CREATE INDEX builds_source ON builds (source) WHERE source IS NOT NULL;
+CREATE INDEX builds_eups ON builds (product, eups, seq) WHERE eups IS NOT NULL;
 CREATE INDEX builds_upstream_version ON builds (upstream_version)
     WHERE upstream_version IS NOT NULL;
 

@@ -50,9 +50,19 @@ fn archive(name: &str, files: &[(&str, &[u8])]) -> (StoredArchive, Index) {
         key: format!("archives/{name}"),
         tree,
         tar_sha256: Some(Sha256::of(b"tar")),
+        shape: None,
         unpacked_bytes: 7,
     };
-    (stored, Index { entries, tree, tar_sha256: Some(Sha256::of(b"tar")), unpacked_bytes: 7 })
+    (
+        stored,
+        Index {
+            entries,
+            tree,
+            tar_sha256: Some(Sha256::of(b"tar")),
+            shape: None,
+            unpacked_bytes: 7,
+        },
+    )
 }
 
 fn build(product: &str, name: &str, archive: Option<&StoredArchive>) -> (Build, Digest) {

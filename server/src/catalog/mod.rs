@@ -20,6 +20,7 @@ use larder_schema::api::{
     ProductSummary, Statement, StatementRequest, TagState, TagsAnswer, Withdrawal,
 };
 use larder_schema::archive::{ArchiveFormat, Index};
+use larder_schema::eups::Shape;
 use larder_schema::{
     Build, BuildKey, BuildName, Checksum, Digest, Distribution, DistributionVersion, Entry, Label,
     Platform, ProductDocument, ProductName, Sha256, Sums, Text, Timestamp, TreeChecksum,
@@ -137,6 +138,8 @@ pub struct StoredArchive {
     pub tree: TreeChecksum,
     /// SHA-256 of the uncompressed tar.
     pub tar_sha256: Option<Sha256>,
+    /// The two folders that all of it lies in, where it is packed so.
+    pub shape: Option<Shape>,
     /// Bytes that it unpacks to.
     pub unpacked_bytes: u64,
 }

@@ -199,6 +199,7 @@ impl Registry {
             key: told.key.clone(),
             tree: index.tree,
             tar_sha256: index.tar_sha256,
+            shape: index.shape.clone(),
             unpacked_bytes: index.unpacked_bytes,
         };
         self.inner.catalog.record_archive(&archive, &index).await?;

@@ -7,10 +7,11 @@ use larder_schema::archive::ArchiveFormat;
 use larder_schema::canonical::CanonicalError;
 use larder_schema::closure::{Closure, MOST_UNMET, Unmet};
 use larder_schema::distribution::DistributionFault;
+use larder_schema::eups;
 use larder_schema::product_document::ProductFault;
 use larder_schema::record::{RecordFault, UNKNOWN_LICENSE};
 use larder_schema::{
-    Archive, Build, BuildKey, Digest, Distribution, Listed, ProductName, Sha256, Text,
+    Archive, Build, BuildKey, Digest, Distribution, EntryPath, Listed, ProductName, Sha256, Text,
 };
 
 use tracing::Instrument as _;
@@ -392,6 +393,13 @@ fn checked(record: Build) -> Result<Build, PublishError> {
     if spdx::Expression::parse(record.license.as_str()).is_err() {
         return Err(PublishError::License { key: key(), license: record.license });
     }
+    if record.archive.is_none() {
+        let told = record.tree.map(|tree| ("tree", tree.to_string()));
+        let told = told.or(record.product_dir.as_ref().map(|it| ("product_dir", it.to_string())));
+        if let Some((field, given)) = told {
+            return Err(contradiction(&record, field, &given, &"nothing: it has no archive"));
+        }
+    }
     Ok(Build { published: None, ..record })
 }
 
@@ -420,6 +428,7 @@ fn is_other_zip(one: ArchiveFormat, two: ArchiveFormat) -> bool {
 /// The record with what the bytes say; refused where it says something else.
 fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, PublishError> {
     let Some(mut archive) = build.archive.take() else { return Ok(build) };
+    let folder = stored.shape.as_ref().and_then(|shape| eups::folder_of(&build, shape));
     let faults = [
         archive
             .size
@@ -433,6 +442,10 @@ fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, Publish
             .tree
             .filter(|tree| *tree != stored.tree)
             .map(|tree| contradiction(&build, "tree", &tree, &stored.tree)),
+        build.product_dir.as_ref().filter(|given| Some(*given) != folder.as_ref()).map(|given| {
+            let known = folder.as_ref().map_or(".", EntryPath::as_str);
+            contradiction(&build, "product_dir", given, &known)
+        }),
         ArchiveFormat::of_name(archive.name.as_str())
             .filter(|format| *format != stored.format)
             .map(|format| {
@@ -450,6 +463,7 @@ fn with_facts(mut build: Build, stored: &StoredArchive) -> Result<Build, Publish
     archive.size = Some(stored.sums.size);
     archive.blake3 = Some(stored.sums.blake3);
     build.tree = Some(stored.tree);
+    build.product_dir = folder;
     build.archive = Some(archive);
     Ok(build)
 }

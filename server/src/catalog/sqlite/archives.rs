@@ -1,13 +1,15 @@
 //! Archives and what they unpack to.
 
 use larder_schema::archive::ArchiveFormat;
+use larder_schema::eups::Shape;
 use larder_schema::{Blake3, Checksum, Entry, EntryKind, Sha256, Sums};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
 use crate::catalog::{Error, StoredArchive};
 
-const COLUMNS: &str = "sha256, blake3, size, format, key, tree, tar_sha256, unpacked";
+const COLUMNS: &str =
+    "sha256, blake3, size, format, key, tree, tar_sha256, unpacked, folder, has_table";
 
 /// The catalog holds a format that this version does not know.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,15 @@ fn archive(row: &Row<'_>) -> rusqlite::Result<StoredArchive> {
         tree: column::tree(row, 5)?,
         tar_sha256: column::sha256_opt(row, 6)?,
         unpacked_bytes: column::number(row, 7)?,
+        shape: shape(row)?,
     })
+}
+
+fn shape(row: &Row<'_>) -> rusqlite::Result<Option<Shape>> {
+    if row.get_ref(8)? == rusqlite::types::ValueRef::Null {
+        return Ok(None);
+    }
+    Ok(Some(Shape { folder: column::parsed(row, 8)?, has_table: row.get(9)? }))
 }
 
 pub(super) fn record(
@@ -45,7 +55,10 @@ pub(super) fn record(
         }
         return record_anew(db, StoredArchive { key: known.key, ..new.clone() }, entries);
     }
-    let sql = format!("INSERT INTO archives ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    let sql = format!(
+        "INSERT INTO archives ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    );
+    let shape = new.shape.as_ref();
     db.prepare_cached(&sql)?.execute(params![
         new.sums.sha256.0,
         new.sums.blake3.0,
@@ -55,6 +68,8 @@ pub(super) fn record(
         new.tree.0,
         new.tar_sha256.map(|sum| sum.0),
         signed(new.unpacked_bytes),
+        shape.map(|shape| shape.folder.as_str()),
+        shape.map(|shape| shape.has_table),
     ])?;
     let id = db.last_insert_rowid();
     record_entries(db, id, entries)?;
@@ -69,8 +84,8 @@ fn record_anew(
 ) -> Result<StoredArchive, Error> {
     let id = db
         .prepare_cached(
-            "UPDATE archives SET format = ?2, tree = ?3, tar_sha256 = ?4, unpacked = ?5 \
-             WHERE sha256 = ?1 RETURNING id",
+            "UPDATE archives SET format = ?2, tree = ?3, tar_sha256 = ?4, unpacked = ?5, \
+             folder = ?6, has_table = ?7 WHERE sha256 = ?1 RETURNING id",
         )?
         .query_row(
             params![
@@ -79,6 +94,8 @@ fn record_anew(
                 archive.tree.0,
                 archive.tar_sha256.map(|sum| sum.0),
                 signed(archive.unpacked_bytes),
+                archive.shape.as_ref().map(|shape| shape.folder.as_str()),
+                archive.shape.as_ref().map(|shape| shape.has_table),
             ],
             |row| row.get(0),
         )?;

@@ -82,7 +82,7 @@ mod tests {
                  VALUES (1, x'00', x'00', 1, 'tar', 'k', x'00', 1);
              INSERT INTO entries (archive, path, kind) VALUES (1, 'lib', 3), (1, 'lib/lib/l', 2);
              INSERT INTO builds VALUES (1, 1, 1, 0, 0, 'b1', '*b*', x'00', 'any', 1, NULL, NULL, NULL, 0, 0,
-                 NULL, NULL, x'00', '2026-11-23T06:00:00Z', 'ci', '{record}');"
+                 NULL, NULL, NULL, x'00', '2026-11-23T06:00:00Z', 'ci', '{record}');"
         ))
         .unwrap();
 

@@ -1,6 +1,7 @@
 //! Publications: builds, a distribution and tags, all or none.
 
 use larder_schema::api::{DistributionName, DistributionSummary};
+use larder_schema::eups::{self, EupsVersion};
 use larder_schema::record::{Abi, Published};
 use larder_schema::{
     Build, Checksum, Digest, Distribution, DistributionVersion, Label, ProductName, Text,
@@ -137,9 +138,9 @@ pub(super) fn insert_build_row(
     db.prepare_cached(
         "INSERT INTO builds (seq, product, major, minor, patch, build, platform, archive, source, \
          same_as, test, abi, upstream_version, facts, digest, at, by, record, series, number, \
-         archive_name) \
+         archive_name, eups) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM archives WHERE sha256 = ?8), \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
     )?
     .execute(params![
         signed(published.seq),
@@ -163,6 +164,7 @@ pub(super) fn insert_build_row(
         place.series,
         place.number,
         build.archive.as_ref().map(|archive| archive.name.as_str()),
+        eups::version_of(build).ok().as_ref().map(EupsVersion::as_str),
     ])?;
     if let Some(tree) = tree.filter(|_| same_as.is_none()) {
         db.prepare_cached("INSERT INTO trees (product, tree, build) VALUES (?1, ?2, ?3)")?

@@ -188,6 +188,7 @@ impl Registry {
             key: key.clone(),
             tree: index.tree,
             tar_sha256: index.tar_sha256,
+            shape: index.shape.clone(),
             unpacked_bytes: index.unpacked_bytes,
         };
         let recorded = self.inner.catalog.complete_upload(upload, &archive, index).await;

@@ -92,9 +92,13 @@ pub(super) fn archives() -> Vec<(StoredArchive, Index)> {
             key: format!("archives/{name}"),
             tree,
             tar_sha256: None,
+            shape: None,
             unpacked_bytes: 1,
         };
-        (stored, Index { entries: Vec::new(), tree, tar_sha256: None, unpacked_bytes: 1 })
+        (
+            stored,
+            Index { entries: Vec::new(), tree, tar_sha256: None, shape: None, unpacked_bytes: 1 },
+        )
     };
     [("one", 1), ("again", 1), ("two", 2), ("three", 3)].map(archive).into()
 }
