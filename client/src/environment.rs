@@ -19,9 +19,12 @@ mod error;
 mod generation;
 mod history;
 mod in_use;
+mod replaced;
+mod replacement;
 mod shell;
 mod switch;
 mod variables;
+mod with;
 
 use std::collections::HashSet;
 use std::fs;
@@ -36,9 +39,12 @@ pub use generation::{Generation, Made};
 pub use history::{Deed, Switch, Told};
 pub use in_use::{Dropped, hold_standard_input};
 pub use larder_schema::launcher::launcher;
+pub use replaced::{REPLACED, Replaced, Unreadable};
+pub use replacement::{Replacement, ReplacementError};
 pub use shell::Shell;
 pub use switch::Leads;
-pub use variables::{Change, Setting, can_be_listed, settings};
+pub use variables::{Change, Setting, can_be_listed};
+pub use with::{ParseWithError, With};
 
 use crate::kernel_lock::{Held, Mode};
 use crate::lock::Lock;

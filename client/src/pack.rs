@@ -5,6 +5,7 @@
 //! the archive reader would refuse is refused here: the reader goes over what was packed.
 
 mod tree;
+mod usual;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -19,6 +20,7 @@ use larder_schema::{ArchiveName, Build, Sha256};
 use tempfile::NamedTempFile;
 
 pub use tree::TreeError;
+pub use usual::usual_variables;
 
 use crate::durable::place_of;
 use crate::record::{self, Bytes, Part};
@@ -130,10 +132,9 @@ pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed
     let left_out = metadata_path.canonicalize().ok();
     let found = tree::walk(&root, left_out.as_deref())?;
     let says_variables = parts.iter().any(|part| part.fields.contains_key("variables"));
-    let assumed_path = !says_variables && found.iter().any(is_command);
-    if assumed_path {
-        parts.push(path_of_bin());
-    }
+    let usual = if says_variables { None } else { usual_variables(&root) };
+    let assumed_path = usual.is_some();
+    parts.extend(usual);
     let (archive, sum) = write_archive(&found, format, output)?;
     let build = to_record(&parts, &name, sum.sha256, sum.size)?;
     let record = beside(output);
@@ -143,18 +144,6 @@ pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed
     put(written, &record)?;
     let files = found.iter().filter(|found| found.kind != Kind::Folder).count();
     Ok(Packed { build, record, size: sum.size, files, assumed_path })
-}
-
-/// Whether it is something to execute right in `bin`.
-fn is_command(found: &Found) -> bool {
-    matches!(found.kind, Kind::File { executable: true, .. })
-        && found.path.parent().is_some_and(|folder| folder.as_str() == "bin")
-}
-
-fn path_of_bin() -> Part {
-    let variables = serde_json::json!({"PATH": ["bin"]});
-    let fields = serde_json::Map::from_iter([("variables".to_owned(), variables)]);
-    Part { said_by: "the folder `bin`".to_owned(), fields }
 }
 
 /// Where an archive's record is: `FILE.json`.
