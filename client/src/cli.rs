@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::environment::With;
 use crate::{commands, examples};
 
 /// A registry for binary packages, addressed by their content: the client.
@@ -130,6 +132,14 @@ pub struct Prefix {
     /// The environment's folder
     #[arg(long, env = "LARDER_PREFIX", value_name = "ENV")]
     pub prefix: PathBuf,
+}
+
+/// Folders in place of products.
+#[derive(Args, Clone, Debug)]
+pub struct Replacing {
+    /// Take this folder for the product's own, as you develop it; may be given several times
+    #[arg(long, value_name = "PRODUCT=FOLDER", value_parser = OsStringValueParser::new().try_map(With::try_from))]
+    pub with: Vec<With>,
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Settings: the file that `larder login` writes, and the places that the environment names.
+//! Settings: the file that `larder login` writes, and what the process environment names.
 //!
 //! The only room here that reads the process environment, beside `cli` through clap.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::environment::REPLACED;
 use crate::policies::Policies;
 
 /// What `larder login` writes and every command reads.
@@ -120,10 +121,12 @@ pub struct Places {
     path: Option<OsString>,
     user: Option<String>,
     shell: Option<String>,
+    replaced: Option<OsString>,
 }
 
 impl Places {
-    /// As `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`, `PATH`, `USER` and `SHELL` have them.
+    /// As `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`, `PATH`, `USER` and `SHELL` have them, and what
+    /// `run` and `activate` told this process.
     pub fn of_this_user() -> Self {
         let absolute =
             |name: &str| env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
@@ -137,6 +140,7 @@ impl Places {
             path: env::var_os("PATH"),
             user: env::var("USER").or_else(|_| env::var("LOGNAME")).ok(),
             shell: env::var("SHELL").ok(),
+            replaced: env::var_os(REPLACED),
         }
     }
 
@@ -164,6 +168,11 @@ impl Places {
     /// The user's shell, as a path.
     pub fn shell(&self) -> Option<&str> {
         self.shell.as_deref()
+    }
+
+    /// What this process was told of products that are replaced.
+    pub fn replaced(&self) -> Option<&OsStr> {
+        self.replaced.as_deref()
     }
 }
 

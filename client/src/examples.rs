@@ -149,6 +149,7 @@ const OF_COMMANDS: &[(&str, &[Example])] = &[
         &[
             ("larder run --prefix env -- butler --help", ""),
             ("larder run --prefix env -- python3 -c 'import lsst.afw'", ""),
+            ("larder run --prefix env --with afw=. -- pytest", "your own afw in place of theirs"),
         ],
     ),
     (
@@ -156,6 +157,10 @@ const OF_COMMANDS: &[(&str, &[Example])] = &[
         &[
             ("larder activate --prefix env", "bash, zsh: eval \"$(larder activate --prefix env)\""),
             ("larder activate --prefix env --shell fish", "fish: larder activate … | source"),
+            (
+                "larder activate --prefix env --with afw=../afw --with log=../log",
+                "your own afw and log in place of theirs; `larder status` says so",
+            ),
         ],
     ),
     (

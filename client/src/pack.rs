@@ -4,26 +4,27 @@
 //! belong to nobody, have one time and one of two modes, and are compressed by one thread. What
 //! the archive reader would refuse is refused here: the reader goes over what was packed.
 
-mod compress;
-mod tar;
 mod tree;
+mod usual;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use larder_schema::archive::{ArchiveError, ArchiveFormat, Limits, NoSink, read};
+use larder_schema::archive::{
+    ArchiveError, ArchiveFormat, Compressor, FileFault, Limits, NoSink, Writer, read,
+};
 use larder_schema::record::ParseArchiveNameError;
 use larder_schema::{ArchiveName, Build, Sha256};
 use tempfile::NamedTempFile;
 
 pub use tree::TreeError;
+pub use usual::usual_variables;
 
 use crate::durable::place_of;
 use crate::record::{self, Bytes, Part};
 use crate::upload::{FileError, LocalFile};
-use compress::Compressor;
 use tree::{Found, Kind};
 
 /// The metadata's name in the folder, where no other is given.
@@ -131,10 +132,9 @@ pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed
     let left_out = metadata_path.canonicalize().ok();
     let found = tree::walk(&root, left_out.as_deref())?;
     let says_variables = parts.iter().any(|part| part.fields.contains_key("variables"));
-    let assumed_path = !says_variables && found.iter().any(is_command);
-    if assumed_path {
-        parts.push(path_of_bin());
-    }
+    let usual = if says_variables { None } else { usual_variables(&root) };
+    let assumed_path = usual.is_some();
+    parts.extend(usual);
     let (archive, sum) = write_archive(&found, format, output)?;
     let build = to_record(&parts, &name, sum.sha256, sum.size)?;
     let record = beside(output);
@@ -144,18 +144,6 @@ pub fn pack(dir: &Path, metadata: Option<&Path>, output: &Path) -> Result<Packed
     put(written, &record)?;
     let files = found.iter().filter(|found| found.kind != Kind::Folder).count();
     Ok(Packed { build, record, size: sum.size, files, assumed_path })
-}
-
-/// Whether it is something to execute right in `bin`.
-fn is_command(found: &Found) -> bool {
-    matches!(found.kind, Kind::File { executable: true, .. })
-        && found.path.parent().is_some_and(|folder| folder.as_str() == "bin")
-}
-
-fn path_of_bin() -> Part {
-    let variables = serde_json::json!({"PATH": ["bin"]});
-    let fields = serde_json::Map::from_iter([("variables".to_owned(), variables)]);
-    Part { said_by: "the folder `bin`".to_owned(), fields }
 }
 
 /// Where an archive's record is: `FILE.json`.
@@ -206,7 +194,7 @@ fn write_archive(
     let failed = |source| Error::Write { path: output.to_owned(), source };
     let staging = staged(output, |_| Ok(()))?;
     let out = BufWriter::with_capacity(1 << 20, staging.as_file());
-    let mut tar = tar::Writer::new(Compressor::new(format, out).map_err(failed)?);
+    let mut tar = Writer::new(Compressor::new(format, out).map_err(failed)?);
     for found in found {
         write_entry(&mut tar, found, output)?;
     }
@@ -219,7 +207,7 @@ fn write_archive(
 }
 
 fn write_entry<W: io::Write>(
-    tar: &mut tar::Writer<W>,
+    tar: &mut Writer<W>,
     found: &Found,
     output: &Path,
 ) -> Result<(), Error> {
@@ -232,9 +220,9 @@ fn write_entry<W: io::Write>(
             let file = File::open(&found.at).map_err(unreadable)?;
             let written = tar.file(found.path.as_str(), *executable, *size, file);
             written.map_err(|error| match error {
-                tar::FileFault::Read(source) => unreadable(source).into(),
-                tar::FileFault::Changed => FileError::Changed { path: found.at.clone() }.into(),
-                tar::FileFault::Write(source) => failed(source),
+                FileFault::Read(source) => unreadable(source).into(),
+                FileFault::Changed => FileError::Changed { path: found.at.clone() }.into(),
+                FileFault::Write(source) => failed(source),
             })
         }
     }

@@ -53,6 +53,7 @@ pub mod contents;
 pub mod difference;
 pub mod distribution;
 pub mod eups;
+pub mod launcher;
 pub mod needs;
 pub mod plan;
 pub mod platform;

@@ -1,7 +1,8 @@
 //! Blobs: where bytes are kept, by key.
 //!
 //! Archives lie under `archives/ab/cdef…-<generation>`; a generation is random and never used
-//! again, so that a late delete hits nothing new. Documents of the journal lie under `journal/`.
+//! again, so that a late delete hits nothing new; what was made of archives, and can be made again, lies
+//! in the same way under `derived/`. Documents of the journal lie under `journal/`.
 //! What a checksum means and who may read is not known here. This is the one file that names
 //! `object_store`; a local folder is the one store yet.
 
@@ -21,6 +22,10 @@ use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectSt
 
 use crate::durable::{make_folders, sync_folder};
 
+/// Where archives lie.
+const ARCHIVES: &str = "archives";
+/// Where what was made of them lies.
+const DERIVED: &str = "derived";
 /// Bytes of one chunk of what is read: few hops to the blocking pool, little memory.
 const CHUNK_BYTES: usize = 128 * 1024;
 /// The most bytes of one document.
@@ -98,7 +103,21 @@ impl Blobs {
     ///
     /// The staged file may be left where it is; removing it is the caller's part.
     pub async fn adopt(&self, staged: &Path, sums: &Sums) -> Result<String, Error> {
-        let key = archive_key(&sums.sha256)?;
+        self.adopt_as(ARCHIVES, staged, sums).await
+    }
+
+    /// The same for what was made of an archive, and can be made again.
+    pub async fn adopt_derived(&self, staged: &Path, sums: &Sums) -> Result<String, Error> {
+        self.adopt_as(DERIVED, staged, sums).await
+    }
+
+    async fn adopt_as(
+        &self,
+        folder: &'static str,
+        staged: &Path,
+        sums: &Sums,
+    ) -> Result<String, Error> {
+        let key = new_key(folder, &sums.sha256)?;
         let target = self.path_of(&key)?;
         let (staged, size) = (staged.to_owned(), sums.size);
         blocking(move || adopt_file(&staged, &target, size)).await?;
@@ -108,7 +127,7 @@ impl Blobs {
     /// Keeps bytes under a new key, durably when this returns; on the way they lie in a file at
     /// `staged`, which is gone then.
     pub async fn keep(&self, bytes: Bytes, staged: &Path, sums: &Sums) -> Result<String, Error> {
-        let key = archive_key(&sums.sha256)?;
+        let key = new_key(ARCHIVES, &sums.sha256)?;
         let (staged, target) = (staged.to_owned(), self.path_of(&key)?);
         blocking(move || {
             let kept = keep_bytes(&bytes, &staged, &target);
@@ -235,12 +254,12 @@ fn to_key(key: &str) -> Result<Key, Error> {
     Key::parse(key).map_err(|source| Error::Key { key: key.to_owned(), source })
 }
 
-/// A key that no archive ever had: 128 random bits stand behind the sum.
-fn archive_key(sha256: &Sha256) -> Result<String, Error> {
+/// A key that nothing ever had: 128 random bits stand behind the sum.
+fn new_key(folder: &str, sha256: &Sha256) -> Result<String, Error> {
     let mut generation = [0; 16];
     getrandom::fill(&mut generation).map_err(Error::Random)?;
     let (digits, generation) = (sha256.to_hex(), larder_schema::checksum::to_hex(&generation));
-    Ok(format!("archives/{}/{}-{generation}", &digits[..2], &digits[2..]))
+    Ok(format!("{folder}/{}/{}-{generation}", &digits[..2], &digits[2..]))
 }
 
 /// Syncs the bytes, then makes them visible under `target` and syncs the folders.

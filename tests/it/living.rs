@@ -213,7 +213,7 @@ async fn old_generations_go_but_never_one_that_is_current_or_in_use() {
 }
 
 /// Runs a script in a shell that may not be there.
-fn shell(larder: &Larder, shell: &str, arguments: &[&str], script: &str) -> Option<Ran> {
+pub(crate) fn shell(larder: &Larder, shell: &str, arguments: &[&str], script: &str) -> Option<Ran> {
     let mut command = larder.command([""; 0]);
     let environment: Vec<_> =
         command.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();

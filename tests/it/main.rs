@@ -29,6 +29,7 @@ mod publish;
 mod real;
 mod recovery;
 mod remembering;
+mod replacing;
 mod resolve;
 mod roles;
 mod round_trips;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Session;
-use crate::cli::Prefix;
+use crate::cli::{Prefix, Replacing};
 use crate::environment::{self, Environment, Generation, Shell};
 use crate::error::{Exit, Failure};
 
@@ -15,6 +15,9 @@ pub struct ActivateArgs {
     /// Which environment
     #[command(flatten)]
     pub prefix: Prefix,
+    /// What stands in place of what
+    #[command(flatten)]
+    pub replacing: Replacing,
     /// For which shell [default: the user's, else bash]
     #[arg(long)]
     pub shell: Option<Shell>,
@@ -44,7 +47,9 @@ pub fn run(args: ActivateArgs, session: &Session) -> Result<Exit, Failure> {
     session.keep_trees_of(&environment, &generation);
     let users = || session.places.shell().and_then(Shell::of_program);
     let shell = args.shell.or_else(users).unwrap_or(Shell::Bash);
-    let code = hold(shell, &generation) + &shell.code(&generation.settings()?);
+    let replacements = session.replacements(&generation, &args.replacing.with)?;
+    let settings = generation.settings(&replacements)?;
+    let code = hold(shell, &generation) + &shell.code(&settings);
     match session.output.json {
         true => session.output.json(&serde_json::json!({ "code": code }))?,
         // A shell reads it, byte by byte.

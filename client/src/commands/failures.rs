@@ -95,6 +95,14 @@ impl From<environment::Error> for Failure {
     }
 }
 
+impl From<environment::ReplacementError> for Failure {
+    fn from(error: environment::ReplacementError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+        let hint = error.hint();
+        Self { hint, ..Self::new(exit, error) }
+    }
+}
+
 impl From<crate::store::Error> for Failure {
     fn from(error: crate::store::Error) -> Self {
         let hint = error.hint();

@@ -8,7 +8,7 @@ use std::process::Command;
 use clap::Args;
 
 use super::Session;
-use crate::cli::Prefix;
+use crate::cli::{Prefix, Replacing};
 use crate::config::inherited;
 use crate::environment::{Environment, Setting};
 use crate::error::{Exit, Failure};
@@ -20,6 +20,9 @@ pub struct RunArgs {
     /// Which environment
     #[command(flatten)]
     pub prefix: Prefix,
+    /// What stands in place of what
+    #[command(flatten)]
+    pub replacing: Replacing,
     /// The command and its arguments
     #[arg(
         required = true,
@@ -48,7 +51,8 @@ pub fn run(args: RunArgs, session: &Session) -> Result<Exit, Failure> {
     // Held until the command and all that it starts have ended.
     let (generation, _held) = environment.hold_current()?;
     session.keep_trees_of(&environment, &generation);
-    let mut command = command(args.command, &generation.settings()?);
+    let replacements = session.replacements(&generation, &args.replacing.with)?;
+    let mut command = command(args.command, &generation.settings(&replacements)?);
     // The program is looked for on the new PATH; this returns only when that fails.
     let source = command.exec();
     let program = command.get_program().to_owned();
@@ -62,7 +66,10 @@ fn command(words: Vec<OsString>, settings: &[Setting]) -> Command {
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words);
     for setting in settings {
-        command.env(&setting.name, setting.value(inherited(&setting.name).as_deref()));
+        match setting.value(inherited(&setting.name).as_deref()) {
+            Some(value) => command.env(&setting.name, value),
+            None => command.env_remove(&setting.name),
+        };
     }
     // Packages are others' programs: they get no right to publish.
     command.env_remove(TOKEN);
@@ -78,10 +85,14 @@ mod tests {
     fn a_command_gets_the_settings_and_no_token() {
         let change = |name: &str| Setting { name: name.into(), change: Change::Set("x".into()) };
 
-        let command = command(vec!["a".into(), "b".into()], &[change("X"), change(TOKEN)]);
+        let unset = Setting { name: "OLD".into(), change: Change::Unset };
+        let settings = [change("X"), change(TOKEN), unset];
+
+        let command = command(vec!["a".into(), "b".into()], &settings);
 
         assert_eq!(command.get_args().collect::<Vec<_>>(), ["b"]);
         let variables: Vec<_> = command.get_envs().collect();
-        assert_eq!(variables, [(TOKEN.as_ref(), None), ("X".as_ref(), Some("x".as_ref()))]);
+        let (token, old) = ((TOKEN.as_ref(), None), ("OLD".as_ref(), None));
+        assert_eq!(variables, [token, old, ("X".as_ref(), Some("x".as_ref()))]);
     }
 }

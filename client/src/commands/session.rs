@@ -7,7 +7,7 @@ use larder_schema::Text;
 use crate::cli::Global;
 use crate::commands::output::Output;
 use crate::config::{self, Config, Places};
-use crate::environment::{Deed, Environment, Generation};
+use crate::environment::{Deed, Environment, Generation, Replaced, Replacement, With};
 use crate::error::Failure;
 use crate::install::now;
 use crate::memory::Memory;
@@ -130,6 +130,33 @@ impl Session {
         if let Ok(store) = self.store_of(generation) {
             drop(store.register(environment.root()));
         }
+    }
+
+    /// The folders that shall stand in place of products; what they lack is said.
+    pub fn replacements(
+        &self,
+        generation: &Generation,
+        asked: &[With],
+    ) -> Result<Vec<Replacement>, Failure> {
+        let replacements = generation.replacements(asked)?;
+        for replacement in &replacements {
+            let absent: Vec<String> =
+                replacement.absent().into_iter().map(|path| format!("`{path}`")).collect();
+            if !absent.is_empty() {
+                let Replacement { product, folder, .. } = replacement;
+                let sentence = format!("`{folder}` has no {}, for `{product}`", absent.join(", "));
+                self.progress.note(sentence);
+            }
+        }
+        Ok(replacements)
+    }
+
+    /// Which products of `environment` are replaced for this process.
+    pub fn replaced(&self, environment: &Environment) -> Vec<Replaced> {
+        environment.replaced(self.places.replaced()).unwrap_or_else(|unreadable| {
+            self.progress.note(unreadable);
+            Vec::new()
+        })
     }
 
     /// Who does `command` now, and why.

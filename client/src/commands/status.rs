@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Session;
 use super::table::Table;
 use crate::cli::Prefix;
-use crate::environment::{Environment, Generation, Made};
+use crate::environment::{Environment, Generation, Made, Replaced};
 use crate::error::{Exit, Failure};
 use crate::remote::Origin;
 
@@ -34,6 +34,7 @@ struct Status {
     targets: Vec<String>,
     distributions: Vec<Standing>,
     packages: usize,
+    replaced: Vec<Replaced>,
     #[serde(skip_serializing_if = "Option::is_none")]
     made: Option<Made>,
 }
@@ -52,12 +53,17 @@ pub fn run(args: StatusArgs, session: &Session) -> Result<Exit, Failure> {
     let environment = Environment::open(&args.prefix.prefix)?;
     let generation = environment.current()?;
     session.keep_trees_of(&environment, &generation);
-    let status = status(&environment, generation)?;
+    let replaced = session.replaced(&environment);
+    let status = status(&environment, generation, replaced)?;
     session.output.answer(&status, || describe(&status))?;
     Ok(Exit::Done)
 }
 
-fn status(environment: &Environment, generation: Generation) -> Result<Status, Failure> {
+fn status(
+    environment: &Environment,
+    generation: Generation,
+    replaced: Vec<Replaced>,
+) -> Result<Status, Failure> {
     let made = generation.made();
     let lock = generation.lock;
     Ok(Status {
@@ -75,6 +81,7 @@ fn status(environment: &Environment, generation: Generation) -> Result<Status, F
             })
             .collect(),
         packages: lock.records.len(),
+        replaced,
         platform: lock.purpose.platform,
         context: lock.purpose.context,
         test: lock.purpose.test,
@@ -94,6 +101,9 @@ fn describe(status: &Status) -> String {
         row("", one.digest.to_string());
     }
     row("packages", status.packages.to_string());
+    for one in &status.replaced {
+        row("replaced", by(one, status.generation));
+    }
     row("platform", status.platform.to_string());
     if let Some(context) = status.context {
         row("context", context.to_string());
@@ -112,4 +122,13 @@ fn describe(status: &Status) -> String {
         }
     }
     table.render()
+}
+
+/// Which folder stands in place of a product, and where, if that is not what is told here.
+fn by(one: &Replaced, current: u64) -> String {
+    let Replaced { product, folder, generation } = one;
+    match *generation == current {
+        true => format!("{product} by {folder}"),
+        false => format!("{product} by {folder} (in generation {generation}, where this runs)"),
+    }
 }

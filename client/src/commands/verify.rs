@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::table::Table;
 use super::{Session, withdrawn};
 use crate::cli::Prefix;
-use crate::environment::{self, Environment, Generation};
+use crate::environment::{self, Environment, Generation, Replaced};
 use crate::error::{Exit, Failure};
 use crate::install::Obtainer;
 use crate::lookup::WithdrawnDistribution;
+use crate::printable::line;
 use crate::store::Store;
 use crate::verify::{self, Damage, Report};
 
@@ -57,12 +58,15 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
         report = verify::repair(&environment, &generation, &obtainer, report, deed).await?;
     }
     let withdrawn = withdrawn::since(session, &generation.lock).await;
-    let text = describe(&report, &generation) + &withdrawn::lines(&withdrawn);
+    let replaced = session.replaced(&environment);
+    let text =
+        describe(&report, &generation) + &withdrawn::lines(&withdrawn) + &not_verified(&replaced);
     report.ok &= unexpected.is_none();
     let verified = Verified {
         report: &report,
         withdrawn: &withdrawn.builds,
         withdrawn_distributions: &withdrawn.distributions,
+        replaced: &replaced,
     };
     session.output.answer(&verified, || text)?;
     if let Some(unexpected) = unexpected {
@@ -77,7 +81,7 @@ pub async fn run(args: VerifyArgs, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::No)
 }
 
-/// What was found, and what was withdrawn since.
+/// What was found, what was withdrawn since, and what is replaced.
 #[derive(Serialize)]
 struct Verified<'a> {
     #[serde(flatten)]
@@ -86,6 +90,8 @@ struct Verified<'a> {
     withdrawn: &'a [Withdrawn],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     withdrawn_distributions: &'a [WithdrawnDistribution],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    replaced: &'a [Replaced],
 }
 
 /// The current generation; where `current` was led astray, the one that it will be led to.
@@ -141,6 +147,15 @@ fn describe(report: &Report, generation: &Generation) -> String {
     }
     text.push_str(&format!("digest {}\n", report.digest));
     text
+}
+
+/// What was verified is not what this process runs with.
+fn not_verified(replaced: &[Replaced]) -> String {
+    let sentence = |one: &Replaced| {
+        let (product, folder) = (&one.product, line(&one.folder));
+        format!("`{product}` is replaced by `{folder}` here, which is not verified\n")
+    };
+    replaced.iter().map(sentence).collect()
 }
 
 fn count(number: usize) -> String {

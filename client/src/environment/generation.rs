@@ -6,11 +6,13 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use larder_schema::{ProductName, TreeChecksum};
+use larder_schema::{Build, ProductName, TreeChecksum};
 use serde::{Deserialize, Serialize};
 
 use super::in_use::IN_USE;
-use super::{Deed, Error, Setting, disk, launcher, settings};
+use super::replacement::Replacement;
+use super::variables::{Package, settings};
+use super::{Deed, Error, Setting, disk, launcher, replaced};
 use crate::lock::Lock;
 
 /// One generation of an environment.
@@ -60,11 +62,26 @@ impl Generation {
         self.folder.join("packages").join(product.as_str())
     }
 
-    /// What it does to environment variables.
-    pub fn settings(&self) -> Result<Vec<Setting>, Error> {
+    /// The build of `product`, if it has files.
+    pub(super) fn packaged(&self, product: &ProductName) -> Option<&Build> {
+        self.lock.records.iter().find(|record| record.product == *product && has_files(record))
+    }
+
+    /// What it does to environment variables, where products are replaced by folders.
+    ///
+    /// A replaced product keeps its place; what is no package of the generation comes in front.
+    pub fn settings(&self, replacements: &[Replacement]) -> Result<Vec<Setting>, Error> {
         let folder = self.folder.to_str().filter(|_| super::can_be_listed(&self.folder));
         let folder = folder.ok_or_else(|| Error::Unlistable { path: self.folder.clone() })?;
-        Ok(settings(folder, &self.lock.records))
+        let installed = self.lock.records.iter().filter(|record| has_files(record)).map(|record| {
+            let replacement = replacements.iter().find(|one| one.product == record.product);
+            replacement.map_or_else(|| package(folder, record), Replacement::package)
+        });
+        let added = replacements.iter().filter(|one| self.packaged(&one.product).is_none());
+        let packages: Vec<Package<'_>> = installed.chain(added.map(Replacement::package)).collect();
+        let mut settings = settings(folder, &packages);
+        settings.push(replaced::setting(folder, replacements));
+        Ok(settings)
     }
 
     /// The links that must be in `packages/`, and where they lead.
@@ -76,6 +93,18 @@ impl Generation {
     pub fn launchers(&self) -> Result<BTreeMap<String, (ProductName, String)>, Error> {
         launchers(&self.lock)
     }
+}
+
+/// Whether it is more than a metapackage.
+fn has_files(record: &Build) -> bool {
+    record.archive.is_some()
+}
+
+fn package<'a>(folder: &str, record: &'a Build) -> Package<'a> {
+    let Build { product, variables, product_dir, .. } = record;
+    let root = format!("{folder}/packages/{product}");
+    let home = product_dir.as_ref().map_or_else(|| root.clone(), |below| format!("{root}/{below}"));
+    Package { product, root, home, variables }
 }
 
 fn links(lock: &Lock, tree: impl Fn(&TreeChecksum) -> PathBuf) -> BTreeMap<String, PathBuf> {

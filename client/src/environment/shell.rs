@@ -62,6 +62,7 @@ fn posix(Setting { name, change }: &Setting) -> String {
         Change::Prepend(folders) => {
             format!("export {name}={}\"${{{name}:+:${name}}}\"", quoted(&folders.join(":")))
         }
+        Change::Unset => format!("unset {name}"),
     }
 }
 
@@ -81,6 +82,8 @@ fn fish(Setting { name, change }: &Setting) -> String {
                  else; set -gx {name} {folders}; end"
             )
         }
+        // To take away what is not there is a failure in fish.
+        Change::Unset => format!("if set -q {name}; set -e {name}; end"),
     }
 }
 
@@ -97,6 +100,7 @@ mod tests {
             Setting { name: "X".into(), change: Change::Set(r"it's \ $(touch x) `y` é".into()) },
             prepend("PATH", &["/a b", "/c"]),
             prepend("PLUGINS", &["/p"]),
+            Setting { name: "OLD".into(), change: Change::Unset },
         ]
     }
 
@@ -106,7 +110,8 @@ mod tests {
             Shell::Bash.code(&settings()),
             "export X='it'\\''s \\ $(touch x) `y` é'\n\
              export PATH='/a b:/c'\"${PATH:+:$PATH}\"\n\
-             export PLUGINS='/p'\"${PLUGINS:+:$PLUGINS}\"\n"
+             export PLUGINS='/p'\"${PLUGINS:+:$PLUGINS}\"\n\
+             unset OLD\n"
         );
     }
 
@@ -117,21 +122,24 @@ mod tests {
             "set -gx X 'it\\'s \\\\ $(touch x) `y` é'\n\
              set -gx PATH '/a b' '/c' $PATH\n\
              if test -n \"$PLUGINS\"; set -gx PLUGINS '/p'\":$PLUGINS\"; \
-             else; set -gx PLUGINS '/p'; end\n"
+             else; set -gx PLUGINS '/p'; end\n\
+             if set -q OLD; set -e OLD; end\n"
         );
     }
 
     #[test]
     fn bash_takes_the_code_for_what_it_says() {
-        let code = Shell::Bash.code(&settings()) + "printf '%s|' \"$X\" \"$PATH\" \"$PLUGINS\"";
+        let code = Shell::Bash.code(&settings())
+            + "printf '%s|' \"$X\" \"$PATH\" \"$PLUGINS\" \"${OLD-gone}\"";
         let output = std::process::Command::new("/bin/sh")
             .args(["-c", &code])
             .env("PATH", "/old")
+            .env("OLD", "/old")
             .env_remove("PLUGINS")
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(text, "it's \\ $(touch x) `y` é|/a b:/c:/old|/p|");
+        assert_eq!(text, "it's \\ $(touch x) `y` é|/a b:/c:/old|/p|gone|");
     }
 
     #[test]

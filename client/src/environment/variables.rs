@@ -1,10 +1,27 @@
 //! What an environment does to environment variables.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use larder_schema::Build;
-use larder_schema::record::Variable;
+use larder_schema::ProductName;
+use larder_schema::record::{TreePath, Variable};
+
+/// What is done to variables, by their names.
+pub(super) type Variables = BTreeMap<String, Variable>;
+
+/// A product's own folder, and what it does to variables.
+#[derive(Clone, Debug)]
+pub(super) struct Package<'a> {
+    /// The product.
+    pub product: &'a ProductName,
+    /// Where its paths begin.
+    pub root: String,
+    /// Where its folder variable points: there, or to a folder below.
+    pub home: String,
+    /// What is done, with paths below the root.
+    pub variables: &'a Variables,
+}
 
 /// What is done to one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,28 +39,25 @@ pub enum Change {
     Set(String),
     /// These folders are put in front, the first at the very front.
     Prepend(Vec<String>),
+    /// It is taken away.
+    Unset,
 }
 
-/// What the generation in `folder` does, for its builds in install order.
+/// What the generation in `folder` does, for its packages in install order.
 ///
-/// Each build is put in front of those that came before it. All paths are the generation's own, so
-/// that a process keeps what it began with.
-pub fn settings(folder: &str, records: &[Build]) -> Vec<Setting> {
+/// Each package is put in front of those that came before it. All paths are the generation's own,
+/// so that a process keeps what it began with.
+pub(super) fn settings(folder: &str, packages: &[Package<'_>]) -> Vec<Setting> {
     let mut settings = Settings(Vec::new());
-    for record in records.iter().filter(|record| record.archive.is_some()) {
-        let package = format!("{folder}/packages/{}", record.product);
-        let place = match &record.product_dir {
-            Some(folder) => format!("{package}/{folder}"),
-            None => package.clone(),
-        };
-        settings.set(&record.product.dir_variable(), place);
-        for (name, variable) in &record.variables {
+    for Package { product, root, home, variables } in packages {
+        settings.set(&product.dir_variable(), home.clone());
+        for (name, variable) in *variables {
             match variable {
                 Variable::Set { set } => settings.set(name, set.to_string()),
                 Variable::Prepend(paths) => {
-                    let place = |path: &larder_schema::record::TreePath| match path.below_root() {
-                        Some(path) => format!("{package}/{path}"),
-                        None => package.clone(),
+                    let place = |path: &TreePath| match path.below_root() {
+                        Some(path) => format!("{root}/{path}"),
+                        None => root.clone(),
                     };
                     settings.prepend(name, paths.iter().map(place).collect());
                 }
@@ -75,6 +89,7 @@ impl Settings {
                 }
                 *text = folders.join(":");
             }
+            unset @ Change::Unset => *unset = Change::Prepend(folders),
         }
     }
 
@@ -89,17 +104,18 @@ impl Settings {
 }
 
 impl Setting {
-    /// The value that the variable gets where it has `inherited` so far.
-    pub fn value(&self, inherited: Option<&OsStr>) -> OsString {
+    /// The value that the variable gets where it has `inherited` so far; none: it is taken away.
+    pub fn value(&self, inherited: Option<&OsStr>) -> Option<OsString> {
         match &self.change {
-            Change::Set(text) => text.into(),
+            Change::Set(text) => Some(text.into()),
+            Change::Unset => None,
             Change::Prepend(folders) => {
                 let mut value = OsString::from(folders.join(":"));
                 if let Some(inherited) = inherited.filter(|value| !value.is_empty()) {
                     value.push(":");
                     value.push(inherited);
                 }
-                value
+                Some(value)
             }
         }
     }
@@ -113,28 +129,33 @@ pub fn can_be_listed(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::tests::build;
     use serde_json::json;
-
-    fn with_variables(product: &str, variables: serde_json::Value) -> Build {
-        let mut record = serde_json::to_value(build(product, "1.0.0-b1", &[])).unwrap();
-        record["variables"] = variables;
-        serde_json::from_value(record).unwrap()
-    }
 
     fn value(settings: &[Setting], name: &str, inherited: Option<&str>) -> String {
         let setting = settings.iter().find(|setting| setting.name == name).unwrap();
-        setting.value(inherited.map(OsStr::new)).into_string().unwrap()
+        setting.value(inherited.map(OsStr::new)).unwrap().into_string().unwrap()
     }
 
     #[test]
     fn later_builds_come_in_front_and_bin_before_all() {
-        let records = [
-            with_variables("log", json!({"PATH": ["bin"], "PYTHONPATH": ["python", "."]})),
-            with_variables("lsst.afw", json!({"PATH": ["bin"], "X": {"set": "a b"}})),
+        let said = [
+            ("log", json!({"PATH": ["bin"], "PYTHONPATH": ["python", "."]})),
+            ("lsst.afw", json!({"PATH": ["bin"], "X": {"set": "a b"}})),
         ];
+        let said: Vec<(ProductName, Variables)> = said
+            .into_iter()
+            .map(|(name, json)| (name.parse().unwrap(), serde_json::from_value(json).unwrap()))
+            .collect();
+        let folder = |product| format!("/e/generations/1/packages/{product}");
+        let packages: Vec<Package<'_>> = said
+            .iter()
+            .map(|(product, variables)| {
+                let root = folder(product);
+                Package { product, home: format!("{root}/home"), root, variables }
+            })
+            .collect();
 
-        let settings = settings("/e/generations/1", &records);
+        let settings = settings("/e/generations/1", &packages);
 
         let value = |name, inherited| value(&settings, name, inherited);
         let package = "/e/generations/1/packages";
@@ -145,7 +166,7 @@ mod tests {
         assert_eq!(value("PYTHONPATH", None), format!("{package}/log/python:{package}/log"));
         assert_eq!(value("PYTHONPATH", Some("")), format!("{package}/log/python:{package}/log"));
         assert_eq!(value("X", Some("old")), "a b");
-        assert_eq!(value("LSST_AFW_DIR", None), format!("{package}/lsst.afw"));
+        assert_eq!(value("LSST_AFW_DIR", None), format!("{package}/lsst.afw/home"));
         assert_eq!(value("PYTHONPYCACHEPREFIX", None), "/e/generations/1/pycache");
     }
 }

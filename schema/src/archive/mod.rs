@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod compress;
 mod decode;
 mod error;
 mod format;
@@ -41,6 +42,7 @@ mod tar;
 mod tar_header;
 mod tree;
 mod wheel;
+mod write;
 mod zip;
 mod zip_content;
 mod zip_end;
@@ -50,9 +52,11 @@ mod zip_list;
 
 use std::io::{self, Read, Seek};
 
+pub use compress::Compressor;
 pub use error::ArchiveError;
 pub use format::ArchiveFormat;
 pub use limits::Limits;
+pub use write::{FileFault, Writer};
 
 use crate::eups::Shape;
 use crate::{Entry, EntryPath, Sha256, TreeChecksum};

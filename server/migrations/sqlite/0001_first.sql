@@ -238,6 +238,16 @@ CREATE TABLE distribution_builds (
     PRIMARY KEY (build, distribution)
 ) STRICT, WITHOUT ROWID;
 
+-- Tarballs that were made for EUPS, of builds whose archives it cannot take as they are; the bytes are
+-- durable under `key`. They can be made again, so that the journal does not tell of them.
+CREATE TABLE eups_tarballs (
+    build  INTEGER PRIMARY KEY REFERENCES builds (seq),
+    sha256 BLOB NOT NULL,
+    blake3 BLOB NOT NULL,
+    size   INTEGER NOT NULL,
+    key    TEXT NOT NULL UNIQUE
+) STRICT;
+
 -- Every move of every tag, in the order of moving; the highest serial is where a tag stands.
 CREATE TABLE tags (
     id      INTEGER PRIMARY KEY,

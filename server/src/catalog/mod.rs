@@ -9,6 +9,7 @@ pub mod candidates;
 mod conformance;
 pub mod journal;
 mod refusal;
+pub mod root;
 pub mod sqlite;
 pub mod stock;
 
@@ -31,6 +32,7 @@ use larder_schema::record::Published;
 pub use candidates::{Candidate, CandidateWork, Candidates, Newest};
 pub use journal::{Change, JournalEntry, JournalRow};
 pub use refusal::Refusal;
+pub use root::{RootSource, RootWork, Tarball};
 pub use sqlite::Sqlite;
 pub use stock::{Stock, StockWork};
 
@@ -449,6 +451,16 @@ pub trait Catalog: Send + Sync + 'static {
     /// The same for builds as a plan reads them: also those that were published before what they were
     /// built against.
     async fn with_stock(&self, work: StockWork) -> Result<(), Error>;
+    /// The same for what a package root of EUPS shows.
+    async fn with_root(&self, work: RootWork) -> Result<(), Error>;
+    /// Keeps the tarball that was made for EUPS of the build with this number, in place of `before` or
+    /// where there is none; returns the one that is kept.
+    async fn keep_tarball(
+        &self,
+        build: u64,
+        made: &Tarball,
+        before: Option<&Tarball>,
+    ) -> Result<Tarball, Error>;
 
     /// Distributions whose name has `query` in it and is `name`, the last published first.
     async fn distributions(

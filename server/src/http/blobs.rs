@@ -84,12 +84,12 @@ async fn archive(
     served(&registry, &request, found).await
 }
 
-async fn served(
+pub(super) async fn served(
     registry: &Shared,
     request: &HttpRequest,
     found: Found,
 ) -> Result<HttpResponse, ApiError> {
-    let sums = found.archive.sums;
+    let sums = found.sums;
     let etag = format!("\"sha256:{}\"", sums.sha256);
     let headers = request.headers();
     if text(headers, &header::IF_NONE_MATCH).is_some_and(|given| names(given, &etag)) {
@@ -108,7 +108,7 @@ async fn served(
     };
     let mut answer = HttpResponse::build(status);
     describe(&mut answer, registry, &found, &etag);
-    answer.insert_header((header::CONTENT_TYPE, found.archive.format.media_type()));
+    answer.insert_header((header::CONTENT_TYPE, found.format.media_type()));
     if status == StatusCode::PARTIAL_CONTENT {
         let content = format!("bytes {}-{}/{}", range.start, range.end - 1, sums.size);
         answer.insert_header((header::CONTENT_RANGE, content));
@@ -132,9 +132,10 @@ type Part = Result<web::Bytes, actix_web::Error>;
 fn describe(answer: &mut HttpResponseBuilder, registry: &Shared, found: &Found, etag: &str) {
     let open = registry.config().reads_are_open();
     let cache = if open { format!("public, {YEAR}") } else { format!("private, {YEAR}") };
-    let named = found.name.clone().unwrap_or_else(|| {
-        format!("{}.{}", found.archive.sums.sha256, found.archive.format.extension())
-    });
+    let named = found
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("{}.{}", found.sums.sha256, found.format.extension()));
     answer
         .insert_header((header::ETAG, etag))
         .insert_header((header::CACHE_CONTROL, cache))

@@ -9,6 +9,7 @@ pub mod problem;
 pub mod route;
 
 mod blobs;
+mod eups;
 mod guard;
 mod health;
 mod native;
@@ -28,6 +29,7 @@ pub fn routes() -> Vec<Route> {
         uploads::routes(),
         blobs::routes(),
         native::routes(),
+        eups::routes(),
         tokens::routes(),
         health::routes(),
         openapi::routes(),

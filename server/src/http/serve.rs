@@ -98,7 +98,10 @@ fn add_routes(app: &mut web::ServiceConfig, routes: Vec<Route>) {
         let allow = routes.iter().map(Route::method).collect::<Vec<_>>().join(", ");
         let resource = routes
             .iter()
-            .fold(web::resource(path), |resource, route| resource.route(guard::guarded(route)));
+            // What stands at `{path}` may have slashes in it.
+            .fold(web::resource(path.replace("{path}", "{path:.*}")), |resource, route| {
+                resource.route(guard::guarded(route))
+            });
         app.service(resource.default_service(web::to(move |request: HttpRequest| {
             std::future::ready(no_such_method(&request, &allow))
         })));

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures_util::stream::{BoxStream, Stream};
 use futures_util::{StreamExt as _, stream};
 use larder_schema::api::HolderKind;
-use larder_schema::{Blake3, BuildName, Checksum, Platform, ProductName, Sha256};
+use larder_schema::archive::ArchiveFormat;
+use larder_schema::{Blake3, BuildName, Checksum, Platform, ProductName, Sha256, Sums};
 
 use super::Registry;
 use super::lookup::LookupError;
@@ -61,8 +62,12 @@ pub enum FetchError {
 /// An archive that may be read, whose bytes were there a moment ago.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What is known of it.
-    pub archive: StoredArchive,
+    /// Its sums and size.
+    pub sums: Sums,
+    /// Its format.
+    pub format: ArchiveFormat,
+    /// Its key in the blob store.
+    pub(super) key: String,
     /// The name that it was published under, when it was asked for by a build.
     pub name: Option<String>,
 }
@@ -118,9 +123,9 @@ impl Registry {
         found: &Found,
         range: Range<u64>,
     ) -> Result<BoxStream<'static, Part>, FetchError> {
-        let sums = found.archive.sums;
+        let sums = found.sums;
         let is_whole = range == (0..sums.size);
-        let parts = self.inner.blobs.read(&found.archive.key, range).await?;
+        let parts = self.inner.blobs.read(&found.key, range).await?;
         let parts = parts.map(|part| part.map_err(ReadError::from)).boxed();
         Ok(if is_whole { checked(parts, sums.sha256, sums.blake3).boxed() } else { parts })
     }
@@ -164,7 +169,7 @@ impl Registry {
         }
     }
 
-    async fn present(
+    pub(super) async fn present(
         &self,
         archive: StoredArchive,
         name: Option<String>,
@@ -172,7 +177,8 @@ impl Registry {
         let found = self.inner.blobs.size(&archive.key).await?;
         let (sha256, expected) = (archive.sums.sha256, archive.sums.size);
         if found == Some(expected) {
-            Ok(Found { archive, name })
+            let StoredArchive { sums, format, key, .. } = archive;
+            Ok(Found { sums, format, key, name })
         } else {
             Err(FetchError::Damaged { sha256, expected, found })
         }

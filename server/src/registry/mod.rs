@@ -6,6 +6,7 @@
 mod build_ids;
 pub mod check;
 pub mod distribute;
+pub mod eups;
 pub mod fetch;
 pub mod identify;
 pub mod journal;
@@ -65,6 +66,8 @@ struct Inner {
     metrics: Metrics,
     uploads: upload::Uploads,
     control: String,
+    /// Tarballs for EUPS that are being made.
+    making: eups::Making,
     /// Of resolutions and plans.
     turns: Turns,
     /// The last journal entry that went to the blob store since the start; held while others go
@@ -92,6 +95,7 @@ impl Registry {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let turns = Turns::new(config.limits.resolve_at_once, config.limits.resolve_waiting);
+        let making = eups::Making::new(config.limits.index_at_once);
         let journal = tokio::sync::Mutex::new(0);
         let closing = tokio::sync::watch::Sender::new(());
         let inner = Inner {
@@ -102,6 +106,7 @@ impl Registry {
             metrics,
             uploads,
             control,
+            making,
             turns,
             journal,
             closing,

@@ -28,7 +28,7 @@ pub use error::{ArchiveRefused, UploadError};
 pub use part_sum::{ParsePartSumError, PartSum};
 pub use receive::BodyFault;
 use staging::Gate;
-pub(super) use staging::Uploads;
+pub(super) use staging::{Uploads, new_id};
 
 /// What a client wants to send.
 #[derive(Clone, Debug)]

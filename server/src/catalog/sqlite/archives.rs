@@ -16,19 +16,23 @@ const COLUMNS: &str =
 #[error("the archive format `{0}` is not known to this larder")]
 struct UnknownFormat(String);
 
+/// The format in a column.
+pub(super) fn format(row: &Row<'_>, index: usize) -> rusqlite::Result<ArchiveFormat> {
+    let format: String = row.get(index)?;
+    ArchiveFormat::of_name(&format!("x.{format}")).ok_or_else(|| {
+        let error = Box::new(UnknownFormat(format));
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, error)
+    })
+}
+
 fn archive(row: &Row<'_>) -> rusqlite::Result<StoredArchive> {
-    let format: String = row.get(3)?;
-    let format = ArchiveFormat::of_name(&format!("x.{format}")).ok_or_else(|| {
-        let error = Box::new(UnknownFormat(format.clone()));
-        rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, error)
-    })?;
     Ok(StoredArchive {
         sums: Sums {
             sha256: column::sha256(row, 0)?,
             blake3: column::blake3(row, 1)?,
             size: column::number(row, 2)?,
         },
-        format,
+        format: format(row, 3)?,
         key: row.get(4)?,
         tree: column::tree(row, 5)?,
         tar_sha256: column::sha256_opt(row, 6)?,

@@ -19,6 +19,7 @@ mod newest;
 mod numbers;
 mod products;
 mod record;
+mod root;
 mod statements;
 mod stock;
 mod tags;
@@ -50,8 +51,9 @@ use writer::Writer;
 
 use super::{
     Act, BeginUpload, BuildFilter, CandidateWork, Catalog, DistributionSelector, Error, Holders,
-    JournalEntry, JournalRow, Publication, Recorded, Refusal, SelectedDistributions, StockWork,
-    StoredArchive, StoredBuild, StoredToken, Subject, TagChange, Upload, UploadQuota,
+    JournalEntry, JournalRow, Publication, Recorded, Refusal, RootWork, SelectedDistributions,
+    StockWork, StoredArchive, StoredBuild, StoredToken, Subject, TagChange, Tarball, Upload,
+    UploadQuota,
 };
 
 /// How many connections read at once.
@@ -500,6 +502,24 @@ impl Catalog for Sqlite {
             Ok(())
         })
         .await
+    }
+
+    async fn with_root(&self, work: RootWork) -> Result<(), Error> {
+        self.read(move |db| {
+            work(&root::Snapshot(db));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn keep_tarball(
+        &self,
+        build: u64,
+        made: &Tarball,
+        before: Option<&Tarball>,
+    ) -> Result<Tarball, Error> {
+        let (made, before) = (made.clone(), before.cloned());
+        self.change(move |db| root::keep_tarball(db, build, &made, before.as_ref())).await
     }
 
     async fn distributions(

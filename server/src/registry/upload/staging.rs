@@ -157,7 +157,7 @@ impl Uploads {
     }
 
     /// Where the bytes of an upload are.
-    pub(super) fn path(&self, id: &str) -> PathBuf {
+    pub(in crate::registry) fn path(&self, id: &str) -> PathBuf {
         self.folder.join(format!("{id}.part"))
     }
 
@@ -200,7 +200,7 @@ impl Uploads {
     }
 
     /// Bytes that the disk has left.
-    pub(super) fn room(&self) -> Result<u64, UploadError> {
+    pub(in crate::registry) fn room(&self) -> Result<u64, UploadError> {
         let stat = rustix::fs::statvfs(&self.folder).map_err(io::Error::from)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
@@ -211,7 +211,7 @@ fn id_of(path: &Path) -> Option<String> {
 }
 
 /// An id that nobody guesses: 128 random bits.
-pub(super) fn new_id() -> Result<String, UploadError> {
+pub(in crate::registry) fn new_id() -> Result<String, UploadError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(UploadError::Random)?;
     Ok(larder_schema::checksum::to_hex(&bytes))

@@ -1,8 +1,9 @@
-//! A tar with nothing in it but what counts (POSIX ustar; PAX records only where they are needed).
+//! The one writer of archives: a tar with nothing in it but what counts (POSIX ustar; PAX records only
+//! where they are needed), so that the same entries make the same bytes.
 
 use std::io::{self, Read, Write};
 
-use tar::{EntryType, Header};
+use ::tar::{EntryType, Header};
 
 /// The time of all entries: 1980-01-01, the first that every archive format can hold.
 const TIME: u64 = 315_532_800;
@@ -13,12 +14,14 @@ const NAME: usize = 100;
 const PREFIX: usize = 155;
 
 /// Writes a tar.
-pub(super) struct Writer<W: Write> {
+#[derive(Debug)]
+pub struct Writer<W: Write> {
     out: W,
 }
 
 /// A file was not written.
-pub(super) enum FileFault {
+#[derive(Debug)]
+pub enum FileFault {
     /// It could not be read.
     Read(io::Error),
     /// It is shorter or longer than it was.
@@ -35,22 +38,27 @@ impl From<io::Error> for FileFault {
 
 impl<W: Write> Writer<W> {
     /// Writes to `out`.
-    pub(super) fn new(out: W) -> Self {
+    pub fn new(out: W) -> Self {
         Self { out }
     }
 
     /// Writes a folder.
-    pub(super) fn folder(&mut self, path: &str) -> io::Result<()> {
+    pub fn folder(&mut self, path: &str) -> io::Result<()> {
         self.header(&format!("{path}/"), EntryType::Directory, 0o755, 0, "")
     }
 
     /// Writes a symbolic link.
-    pub(super) fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
+    pub fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
         self.header(path, EntryType::Symlink, 0o777, 0, target)
     }
 
+    /// Writes a second name of a file that was written before.
+    pub fn hard_link(&mut self, path: &str, existing: &str) -> io::Result<()> {
+        self.header(path, EntryType::Link, 0o644, 0, existing)
+    }
+
     /// Writes a file that has `size` bytes.
-    pub(super) fn file(
+    pub fn file(
         &mut self,
         path: &str,
         executable: bool,
@@ -78,7 +86,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes the end, and gives `out` back.
-    pub(super) fn finish(mut self) -> io::Result<W> {
+    pub fn finish(mut self) -> io::Result<W> {
         self.out.write_all(&[0; 2 * BLOCK as usize])?;
         Ok(self.out)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use larder_schema::archive::ArchiveFormat;
+use super::ArchiveFormat;
 
 /// zstd's level: between its default and what takes minutes.
 const ZSTD_LEVEL: i32 = 9;
@@ -12,7 +12,7 @@ const XZ_PRESET: u32 = 6;
 const GZIP_OS: u8 = 255;
 
 /// Compresses what is written to it.
-pub(super) enum Compressor<W: Write> {
+pub enum Compressor<W: Write> {
     /// As it is.
     Plain(W),
     /// gzip.
@@ -27,12 +27,12 @@ pub(super) enum Compressor<W: Write> {
 
 impl<W: Write> Compressor<W> {
     /// Whether archives of `format` are written at all.
-    pub(super) fn writes(format: ArchiveFormat) -> bool {
+    pub fn writes(format: ArchiveFormat) -> bool {
         !matches!(format, ArchiveFormat::Zip | ArchiveFormat::Wheel)
     }
 
     /// Compresses into `out`.
-    pub(super) fn new(format: ArchiveFormat, out: W) -> io::Result<Self> {
+    pub fn new(format: ArchiveFormat, out: W) -> io::Result<Self> {
         Ok(match format {
             ArchiveFormat::Tar => Self::Plain(out),
             ArchiveFormat::TarGz => {
@@ -55,7 +55,7 @@ impl<W: Write> Compressor<W> {
     }
 
     /// Writes what is left, and gives `out` back.
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub fn finish(self) -> io::Result<W> {
         match self {
             Self::Plain(out) => Ok(out),
             Self::Gz(encoder) => encoder.finish(),

@@ -1,8 +1,9 @@
-//! Launchers: small Python programs in a generation's `bin/` that call an entry point.
+//! Launchers: small Python programs that call an entry point of a build.
 //!
-//! They lie outside the trees, which are the same for every environment.
+//! They are in no tree, which is the same everywhere: an environment has them in its `bin/`, and EUPS gets
+//! them in a product's.
 
-use larder_schema::Build;
+use crate::Build;
 
 /// A program that calls `target` (`module:function`) and ends with what that returns.
 ///
@@ -38,11 +39,18 @@ fn is_dotted(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::tests::build;
+
+    fn build(product: &str) -> Build {
+        serde_json::from_value(serde_json::json!({
+            "product": product, "version": "1.0.0", "build": "b1", "platform": "any",
+            "archive": null,
+        }))
+        .unwrap()
+    }
 
     #[test]
     fn a_launcher_imports_and_calls() {
-        let text = launcher(&build("afw", "1.0.0-b1", &[]), "lsst.afw.cli:App.main").unwrap();
+        let text = launcher(&build("afw"), "lsst.afw.cli:App.main").unwrap();
         assert_eq!(
             text,
             "#!/usr/bin/env python3\n# Made by larder for afw@1.0.0-b1.\nimport sys\n\n\
@@ -52,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_point_becomes_no_code() {
-        let build = build("afw", "1.0.0-b1", &[]);
+        let build = build("afw");
         for target in ["os", "os:system('x')", "a;b:c", "a:b\nimport os", ":", "a:", "a..b:c"] {
             assert_eq!(launcher(&build, target), None, "{target}");
         }

@@ -1,0 +1,101 @@
+//! What a package root of EUPS is read from: builds by their EUPS versions, and what distributions list.
+
+use larder_schema::archive::ArchiveFormat;
+use larder_schema::eups::EupsVersion;
+use larder_schema::{
+    Build, BuildName, DistributionVersion, EntryPath, Label, Platform, ProductName, Sha256, Sums,
+};
+
+use super::Error;
+
+/// A build that EUPS can hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The product.
+    pub product: ProductName,
+    /// The version that EUPS knows it by.
+    pub version: EupsVersion,
+    /// What it runs on.
+    pub platform: Platform,
+    /// Its number in the order of publication.
+    pub seq: u64,
+}
+
+/// A distribution, under its version or under a tag that points to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its name.
+    pub name: ProductName,
+    /// Its version.
+    pub version: DistributionVersion,
+    /// The tag, if it is one.
+    pub tag: Option<Label>,
+    /// What it runs on.
+    pub platform: Platform,
+    /// Its number in the order of publication.
+    pub seq: u64,
+}
+
+/// What EUPS may be given a build as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Its own archive, if it has one.
+    pub archive: Option<PackedArchive>,
+    /// The tarball that was made of it, if one was.
+    pub tarball: Option<Tarball>,
+}
+
+/// An archive, as far as it decides whether EUPS takes it as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedArchive {
+    /// Its SHA-256.
+    pub sha256: Sha256,
+    /// Its format.
+    pub format: ArchiveFormat,
+    /// The two folders that all of it lies in, where it is packed so.
+    pub folder: Option<EntryPath>,
+}
+
+/// A tarball that was made for EUPS, whose bytes are durable in the blob store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tarball {
+    /// Its sums and size.
+    pub sums: Sums,
+    /// Its key in the blob store.
+    pub key: String,
+}
+
+/// One state of the catalog, as a package root reads it.
+pub trait RootSource {
+    /// Hands over all builds that EUPS can hold, by product, version and number: test builds and those
+    /// that were withdrawn only where a distribution, which was not, lists them.
+    fn held(&self, each: &mut dyn FnMut(Held)) -> Result<(), Error>;
+
+    /// The builds of a product with this EUPS version, by number; also those that [`Self::held`] has not.
+    fn named(&self, product: &ProductName, version: &EupsVersion) -> Result<Vec<Held>, Error>;
+
+    /// All distributions that were not withdrawn, under their versions and tags, by number.
+    fn releases(&self) -> Result<Vec<Release>, Error>;
+
+    /// The distributions, not withdrawn, that list a build: numbers and platforms, by number.
+    fn listed_by(&self, seq: u64) -> Result<Vec<(u64, Platform)>, Error>;
+
+    /// The builds that a distribution lists and EUPS can hold, by product, and its roots.
+    fn members(&self, distribution: u64) -> Result<(Vec<Held>, Vec<ProductName>), Error>;
+
+    /// The products that a build needs to run.
+    fn needed(&self, seq: u64) -> Result<Vec<ProductName>, Error>;
+
+    /// What EUPS may be given a build as.
+    fn packed(&self, seq: u64) -> Result<Packed, Error>;
+
+    /// The record of a build.
+    fn record(&self, seq: u64) -> Result<Build, Error>;
+
+    /// The builds of a product with this name, one for each platform, by number, where EUPS can hold
+    /// them.
+    fn of_name(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Held>, Error>;
+}
+
+/// Work that reads a package root; what it finds out it hands over itself.
+pub type RootWork = Box<dyn FnOnce(&dyn RootSource) + Send>;

@@ -1,0 +1,189 @@
+//! What a package root of EUPS is read from.
+
+use std::sync::LazyLock;
+
+use larder_schema::eups::EupsVersion;
+use larder_schema::{Build, BuildName, EntryPath, Platform, ProductName, Sums};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::column::{self, signed};
+use super::{archives, dependants, lookup};
+use crate::catalog::Error;
+use crate::catalog::root::{Held, Packed, PackedArchive, Release, RootSource, Tarball};
+
+/// One state of the catalog.
+pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
+
+/// Whether nobody withdrew what has the digest in the column `digest`.
+const STANDS: &str = "NOT EXISTS (SELECT 1 FROM statements WHERE subject = digest \
+     AND kind = 'withdrawn')";
+
+static LISTED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "EXISTS (SELECT 1 FROM distribution_builds JOIN distributions ON distributions.seq = distribution \
+         WHERE distribution_builds.build = builds.seq AND {})",
+        STANDS.replace("= digest", "= distributions.digest")
+    )
+});
+
+/// By product and EUPS version, served by the index of the two.
+static HELD: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT name, eups, platform, seq FROM products JOIN builds ON builds.product = products.id \
+         WHERE eups IS NOT NULL AND ((NOT test AND {}) OR {}) ORDER BY name, eups, seq",
+        STANDS.replace("= digest", "= builds.digest"),
+        *LISTED
+    )
+});
+
+fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
+    Ok(Held {
+        product: column::parsed(row, 0)?,
+        version: column::parsed(row, 1)?,
+        platform: column::parsed(row, 2)?,
+        seq: column::number(row, 3)?,
+    })
+}
+
+impl Snapshot<'_> {
+    fn select(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<Held>, Error> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(values, held)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl RootSource for Snapshot<'_> {
+    fn held(&self, each: &mut dyn FnMut(Held)) -> Result<(), Error> {
+        let mut statement = self.0.prepare_cached(&HELD)?;
+        for row in statement.query_map([], held)? {
+            each(row?);
+        }
+        Ok(())
+    }
+
+    fn named(&self, product: &ProductName, version: &EupsVersion) -> Result<Vec<Held>, Error> {
+        let sql = "SELECT name, eups, platform, seq FROM builds JOIN products ON products.id = product \
+                   WHERE name = ?1 AND eups = ?2 ORDER BY seq";
+        self.select(sql, [product.as_str(), version.as_str()])
+    }
+
+    fn of_name(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Held>, Error> {
+        let sql = "SELECT name, eups, platform, seq FROM builds JOIN products ON products.id = product \
+                   WHERE name = ?1 AND major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 \
+                   AND eups IS NOT NULL ORDER BY seq";
+        let BuildName { version, build } = name;
+        let numbers = [version.major, version.minor, version.patch].map(signed);
+        let [major, minor, patch] = numbers;
+        self.select(sql, params![product.as_str(), major, minor, patch, build.as_str()])
+    }
+
+    fn releases(&self) -> Result<Vec<Release>, Error> {
+        let sql = format!(
+            "SELECT name, version, NULL, platform, seq FROM distributions WHERE {STANDS} \
+             UNION ALL \
+             SELECT distributions.name, distributions.version, tag, platform, seq \
+             FROM tags JOIN distributions ON distributions.name = tags.name \
+             AND distributions.version = tags.version \
+             WHERE serial = (SELECT max(serial) FROM tags AS moves \
+             WHERE moves.name = tags.name AND moves.tag = tags.tag) AND {STANDS} ORDER BY 5"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok(Release {
+                name: column::parsed(row, 0)?,
+                version: column::parsed(row, 1)?,
+                tag: column::parsed_opt(row, 2)?,
+                platform: column::parsed(row, 3)?,
+                seq: column::number(row, 4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn listed_by(&self, seq: u64) -> Result<Vec<(u64, Platform)>, Error> {
+        let sql = format!(
+            "SELECT seq, platform FROM distribution_builds JOIN distributions ON seq = distribution \
+             WHERE build = ?1 AND {STANDS} ORDER BY seq"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let rows = statement.query_map([signed(seq)], |row| {
+            Ok((column::number(row, 0)?, column::parsed(row, 1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn members(&self, distribution: u64) -> Result<(Vec<Held>, Vec<ProductName>), Error> {
+        let sql = "SELECT name, eups, platform, seq FROM distribution_builds \
+                   JOIN builds ON seq = distribution_builds.build \
+                   JOIN products ON products.id = product \
+                   WHERE distribution = ?1 AND eups IS NOT NULL ORDER BY name";
+        let roots = self
+            .0
+            .prepare_cached(
+                "SELECT coalesce(json_extract(document, '$.roots'), '[]') FROM distributions \
+                 WHERE seq = ?1",
+            )?
+            .query_row([signed(distribution)], |row| column::json(row, 0))?;
+        Ok((self.select(sql, [signed(distribution)])?, roots))
+    }
+
+    fn needed(&self, seq: u64) -> Result<Vec<ProductName>, Error> {
+        Ok(dependants::needed_by(self.0, seq)?.into_iter().map(|needed| needed.product).collect())
+    }
+
+    fn packed(&self, seq: u64) -> Result<Packed, Error> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT sha256, format, folder FROM builds JOIN archives ON archives.id = archive \
+             WHERE seq = ?1",
+        )?;
+        let archive = statement.query_row([signed(seq)], |row| {
+            let folder: Option<EntryPath> = column::parsed_opt(row, 2)?;
+            let (sha256, format) = (column::sha256(row, 0)?, archives::format(row, 1)?);
+            Ok(PackedArchive { sha256, format, folder })
+        });
+        Ok(Packed { archive: archive.optional()?, tarball: tarball(self.0, seq)? })
+    }
+
+    fn record(&self, seq: u64) -> Result<Build, Error> {
+        lookup::record(self.0, seq)
+    }
+}
+
+fn tarball(db: &Connection, seq: u64) -> Result<Option<Tarball>, Error> {
+    let sql = "SELECT sha256, blake3, size, key FROM eups_tarballs WHERE build = ?1";
+    let found = db.prepare_cached(sql)?.query_row([signed(seq)], |row| {
+        let sums = Sums {
+            sha256: column::sha256(row, 0)?,
+            blake3: column::blake3(row, 1)?,
+            size: column::number(row, 2)?,
+        };
+        Ok(Tarball { sums, key: row.get(3)? })
+    });
+    Ok(found.optional()?)
+}
+
+/// Keeps what was made of a build; `before` is what is replaced, where that lost its bytes.
+pub(super) fn keep_tarball(
+    db: &Connection,
+    seq: u64,
+    made: &Tarball,
+    before: Option<&Tarball>,
+) -> Result<Tarball, Error> {
+    let known = tarball(db, seq)?;
+    if let Some(known) = known.filter(|known| before.is_none_or(|before| before != known)) {
+        return Ok(known);
+    }
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO eups_tarballs (build, sha256, blake3, size, key) \
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        signed(seq),
+        made.sums.sha256.0,
+        made.sums.blake3.0,
+        signed(made.sums.size),
+        made.key
+    ])?;
+    Ok(made.clone())
+}

@@ -1,0 +1,257 @@
+//! Package roots of EUPS: what a platform's builds and distributions look like to its client.
+//!
+//! A root is one state of the catalog at each moment (`view.rs`); what EUPS cannot take as it is gets a
+//! tarball, made once and kept (`tarball.rs`).
+
+mod roll;
+mod table;
+mod tarball;
+mod view;
+
+use std::fmt;
+
+use larder_schema::eups::{EupsVersion, TagList};
+use larder_schema::resolution::{Preferred, Wanted};
+use larder_schema::{BuildRef, Platform, ProductName, ResolveRequest};
+
+use self::view::{Closure, View};
+use super::Registry;
+use super::fetch::{FetchError, ReadError};
+use super::resolve::ResolveError;
+use super::upload::UploadError;
+use crate::access::{Caller, Denied};
+use crate::catalog::root::Held;
+use crate::{blobs, catalog};
+
+pub use tarball::Making;
+
+/// A package root: of a platform, or of one tag of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Builds that fit it are shown.
+    pub platform: Platform,
+    /// Only what has this EUPS tag is shown.
+    pub tag: Option<String>,
+}
+
+/// Something that a package root may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The product.
+    pub product: ProductName,
+    /// Its version; a build's name in either spelling, or what it was packed under.
+    pub version: EupsVersion,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.product, self.version)
+    }
+}
+
+/// Why a root does not show something.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// The caller may not read.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// There is no such tag for the platform.
+    #[error("no distribution has the tag `{tag}` for {platform}")]
+    NoTag {
+        /// The tag.
+        tag: String,
+        /// The platform.
+        platform: Platform,
+    },
+    /// There is no such build.
+    #[error("{named} is not here")]
+    NotThere {
+        /// What was asked for.
+        named: Box<Named>,
+    },
+    /// What it needs is not all there.
+    #[error("{named} needs `{needed}`, which is not here or which EUPS cannot hold")]
+    Lacks {
+        /// What was asked for.
+        named: Box<Named>,
+        /// What lacks.
+        needed: ProductName,
+    },
+    /// The same name stands for another build here.
+    #[error(
+        "{named} goes with a {needed} that is not the one of this root; ask the root of its tag or of \
+         its platform"
+    )]
+    Another {
+        /// What was asked for.
+        named: Box<Named>,
+        /// Of which another build is here.
+        needed: ProductName,
+    },
+    /// It is in no distribution, and nothing that is there goes with it.
+    #[error("{named} has no closure: {reason}")]
+    NoClosure {
+        /// What was asked for.
+        named: Box<Named>,
+        /// Why.
+        reason: String,
+    },
+    /// Its archive cannot be made a tarball for EUPS.
+    #[error("{named} cannot be packed for EUPS: {reason}")]
+    NotPacked {
+        /// What was asked for.
+        named: Box<Named>,
+        /// Why.
+        reason: String,
+    },
+    /// A resolution failed for another reason than that there is no answer.
+    #[error("could not resolve")]
+    Resolve(#[source] Box<ResolveError>),
+    /// An archive was not there.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The catalog failed.
+    #[error("the catalog failed")]
+    Catalog(#[from] catalog::Error),
+    /// The blob store failed.
+    #[error("the blob store failed")]
+    Blobs(#[from] blobs::Error),
+    /// The staging failed.
+    #[error("the staging failed")]
+    Staging(#[from] UploadError),
+    /// The bytes of an archive are not what they were.
+    #[error(transparent)]
+    Spoiled(#[from] ReadError),
+    /// The archive could not be read.
+    #[error("could not read an archive")]
+    Read(#[from] larder_schema::archive::ArchiveError),
+}
+
+impl RootError {
+    /// Whether it is not there, as far as an EUPS client is concerned.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::NoTag { .. }
+            | Self::NotThere { .. }
+            | Self::Lacks { .. }
+            | Self::Another { .. }
+            | Self::NoClosure { .. }
+            | Self::NotPacked { .. } => true,
+            Self::Denied(_)
+            | Self::Resolve(_)
+            | Self::Fetch(_)
+            | Self::Catalog(_)
+            | Self::Blobs(_)
+            | Self::Staging(_)
+            | Self::Spoiled(_)
+            | Self::Read(_) => false,
+        }
+    }
+}
+
+impl Registry {
+    /// The tags of a root, by name.
+    pub async fn root_tags(&self, caller: &Caller, root: &Root) -> Result<Vec<String>, RootError> {
+        self.with_view(caller, root, |view| view.tags()).await
+    }
+
+    /// All that can be installed from a root, by product and version.
+    pub async fn root_products(
+        &self,
+        caller: &Caller,
+        root: &Root,
+    ) -> Result<Vec<Named>, RootError> {
+        self.with_view(caller, root, |view| view.products()).await
+    }
+
+    /// The list of a tag.
+    pub async fn root_list(
+        &self,
+        caller: &Caller,
+        root: &Root,
+        tag: String,
+    ) -> Result<TagList, RootError> {
+        self.with_view(caller, root, move |view| view.list(&tag)).await
+    }
+
+    /// The build that a root shows under a name.
+    pub async fn root_build(
+        &self,
+        caller: &Caller,
+        root: &Root,
+        named: Named,
+    ) -> Result<Held, RootError> {
+        self.with_view(caller, root, move |view| view.find(&named)).await
+    }
+
+    /// What is installed with a build: each after those that it needs, itself last.
+    ///
+    /// In the root of a tag that is what its distribution lists. Elsewhere it is what the first
+    /// distribution lists that has the build, so that it never changes; a build that none has gets what
+    /// a resolution takes now.
+    pub async fn root_closure(
+        &self,
+        caller: &Caller,
+        root: &Root,
+        named: Named,
+    ) -> Result<Vec<Held>, RootError> {
+        let asked = named.clone();
+        let (build, record) =
+            match self.with_view(caller, root, move |view| view.closure(&asked)).await? {
+                Closure::Listed(builds) => return Ok(builds),
+                Closure::Unlisted(build, record) => (build, record),
+            };
+        let prefer = record.dependencies.iter().filter_map(|needed| {
+            let against = needed.built_against.as_ref()?;
+            let (product, build) = (needed.product.clone(), against.build.clone());
+            Some(Preferred::Build(BuildRef { product, build }))
+        });
+        let request = ResolveRequest {
+            requirements: vec![Wanted {
+                product: record.product.clone(),
+                requirement: None,
+                build: Some(record.name()),
+            }],
+            platform: root.platform.clone(),
+            host: Default::default(),
+            context: None,
+            stage: None,
+            distribution: None,
+            with: Vec::new(),
+            prefer: prefer.collect(),
+            test: record.test,
+            records: false,
+        };
+        let answer = match self.resolve(caller, request).await {
+            Ok(answer) => answer,
+            Err(ResolveError::NoAnswer(why)) => {
+                return Err(RootError::NoClosure {
+                    named: Box::new(named),
+                    reason: why.to_string(),
+                });
+            }
+            Err(error) => return Err(RootError::Resolve(Box::new(error))),
+        };
+        self.with_view(caller, root, move |view| view.resolved(&named, &build, &answer.builds))
+            .await
+    }
+
+    /// Reads a root in one state of the catalog.
+    async fn with_view<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        root: &Root,
+        work: impl FnOnce(&View<'_>) -> Result<T, RootError> + Send + 'static,
+    ) -> Result<T, RootError> {
+        caller.demand_reader()?;
+        let (caller, root) = (caller.clone(), root.clone());
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let work = move |source: &dyn catalog::RootSource| {
+            let view = View { source, root: &root, caller: &caller };
+            // When nobody takes it, nobody waits for it.
+            drop(sender.send(work(&view)));
+        };
+        self.inner.catalog.with_root(Box::new(work)).await?;
+        receiver.await.unwrap_or(Err(RootError::Catalog(catalog::Error::Stopped)))
+    }
+}
