@@ -20,7 +20,9 @@ const MOST_TOLD: usize = 20;
                   the tables in the tarballs. A tag becomes NAME@TAG (`v30_0_0` becomes `30.0.0`), \
                   one without a digit becomes a tag that moves. What cannot come in is told at the \
                   end, and stops nothing else (exit 1). What is there is not fetched again, so that \
-                  a run that was cut is gone on with by the same command."
+                  a run that was cut is gone on with by the same command; what is there with \
+                  another size is told. Tarballs from a URL lie in TMPDIR for as long as it takes to \
+                  send them, eight at most."
 )]
 pub struct EupsArgs {
     /// The package root: what `EUPS_PKGROOT` says, or a folder of such files

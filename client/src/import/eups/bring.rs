@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use larder_schema::archive::{self, ArchiveError, ArchiveFormat, Limits, Sink};
-use larder_schema::{Build, EntryPath};
+use larder_schema::{Build, EntryPath, ProblemKind, Sha256};
 
 use super::manifests::{Listed, Names};
 use super::record::{self, Known};
@@ -61,6 +61,14 @@ pub enum Error {
         /// Where it should be.
         path: String,
     },
+    /// The tarball is not what the manifest says.
+    #[error("its tarball has the sum `{found}`, and its manifest says `{expected}`")]
+    Sum {
+        /// Its sum.
+        found: Sha256,
+        /// What it should be.
+        expected: Sha256,
+    },
     /// The tarball is none, or a hostile one.
     #[error("its tarball is refused")]
     Archive(#[from] ArchiveError),
@@ -85,10 +93,14 @@ impl Error {
     pub fn ends_all(&self) -> bool {
         match self {
             Self::Root(error) => error.ends_all(),
-            Self::Upload(upload::Error::Remote { source, .. }) => super::ends_all(source),
+            // Who may publish anything may send archives.
+            Self::Upload(upload::Error::Remote { source, .. }) => {
+                super::ends_all(source) || source.kind() == Some(ProblemKind::Forbidden)
+            }
             Self::Remote(error) => super::ends_all(error),
             Self::Archive(ArchiveError::Io(_)) => true,
             Self::NoTarball { .. }
+            | Self::Sum { .. }
             | Self::Archive(_)
             | Self::OfAnother { .. }
             | Self::Upload(_) => false,
@@ -130,8 +142,14 @@ impl Way {
         let listed = &self.listed[&index];
         let Some(path) = &listed.tarball else { return Ok(None) };
         match self.root.tarball(path, self.most).await? {
-            None if !listed.may_be_bare => Err(Error::NoTarball { path: path.clone() }),
-            tarball => Ok(tarball),
+            None if listed.may_be_bare => Ok(None),
+            None => Err(Error::NoTarball { path: path.clone() }),
+            Some(tarball) => match listed.sha256 {
+                Some(expected) if expected != tarball.file.sha256 => {
+                    Err(Error::Sum { found: tarball.file.sha256, expected })
+                }
+                _ => Ok(Some(tarball)),
+            },
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use larder_schema::ProductName;
 use larder_schema::eups::{EupsVersion, Manifest, ManifestFault};
+use larder_schema::{ProductName, Sha256};
 
 use super::root;
 use super::shelf::{GENERIC, Misnamed, Package, Shelf, product};
@@ -41,6 +41,8 @@ impl Names {
 pub struct Listed {
     /// Where its tarball is, below the root; none where it has none.
     pub tarball: Option<String>,
+    /// The sum of that, where the manifest tells it: those of larder do.
+    pub sha256: Option<Sha256>,
     /// Whether it may have no tarball, since it is installed nowhere.
     pub may_be_bare: bool,
     /// All that it needs, in the order of installing, itself left out.
@@ -152,7 +154,7 @@ pub fn read(
     if let Some(path) = tarball.as_ref().filter(|path| !is_tarball(path)) {
         return Err(Fault::Path { path: crate::import::shown(path) });
     }
-    Ok(Listed { tarball, may_be_bare: own.folder.is_none(), closure })
+    Ok(Listed { tarball, sha256: own.sha256, may_be_bare: own.folder.is_none(), closure })
 }
 
 fn is_tarball(path: &str) -> bool {

@@ -339,6 +339,7 @@ impl Error {
                 }
                 bring::Error::Root(_)
                 | bring::Error::NoTarball { .. }
+                | bring::Error::Sum { .. }
                 | bring::Error::Archive(_)
                 | bring::Error::OfAnother { .. }
                 | bring::Error::Upload(_) => None,
