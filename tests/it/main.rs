@@ -13,6 +13,7 @@ mod crash;
 mod differences;
 mod disk;
 mod distributions;
+mod eups;
 mod fetching;
 mod guides;
 mod hostile;
