@@ -290,6 +290,28 @@ async fn a_list_tells_the_build_and_the_environment_and_comes_with_its_tag() {
 }
 
 #[tokio::test]
+async fn a_distribution_tells_its_own_parameters_and_its_conda_environment() {
+    let registry = TestRegistry::start().await;
+    let afw = build("afw", "1.0.0-b103").file("a", b"a").pack();
+    let conda = build("conda-environment", "12.1.0-b1").file("conda.env", b"@EXPLICIT\n").pack();
+    registry.publish_all(&[&afw, &conda]).await;
+    let parameters = json!({"BUILD": "b200", "CONDA_ENV": "12.1.0"});
+    let apps = distribution("apps", "w_2026_47").of([&afw, &conda]).field("parameters", parameters);
+    registry.distribute(&apps).await;
+    registry.distribute(&distribution("apps", "w_2026_48").of([&afw])).await;
+    let root = root(&registry);
+
+    let list = TagList::read(&root.text("w_2026_47.list").await).unwrap();
+
+    assert_eq!((list.parameter("BUILD"), list.lines.len()), (Some("b200"), 1));
+    assert_eq!(list.parameter("CONDA_ENV"), Some("12.1.0"));
+    assert_eq!(root.text("env/w_2026_47.env").await, "@EXPLICIT\n");
+    assert_eq!(root.status("env/w_2026_48.env").await, 404);
+    let bad = distribution("apps", "w_2026_49").of([&afw]).field("parameters", json!({"A B": "x"}));
+    assert!(registry.offer(&bad).await.problem().detail.contains("`A B`"));
+}
+
+#[tokio::test]
 async fn test_builds_and_withdrawn_ones_are_there_only_for_distributions_that_list_them() {
     let registry = TestRegistry::start().await;
     let afw = build("afw", "1.0.0-b1").file("a", b"a").pack();

@@ -14,6 +14,7 @@ mod differences;
 mod disk;
 mod distributions;
 mod eups;
+mod eups_client;
 mod fetching;
 mod guides;
 mod hostile;

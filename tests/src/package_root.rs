@@ -50,7 +50,7 @@ impl PackageRoot {
     /// The names of all tags.
     pub async fn tags(&self) -> Vec<String> {
         let names = self.names("index.json").await;
-        names.iter().map(|name| name.strip_suffix(".list").unwrap().to_owned()).collect()
+        names.iter().filter_map(|name| name.strip_suffix(".list")).map(str::to_owned).collect()
     }
 
     /// What a tag stands for, by product.
