@@ -1,5 +1,7 @@
 //! A binary as it is published: a small real archive of its own, and its record.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use larder_schema::record::{
     Abi, Archive, BuiltAgainst, Dependency, DependencyKind, Extra, Role, Source,
@@ -78,6 +80,7 @@ pub fn distribution(history: &History, run: &Run, platform: &Platform) -> Result
         includes: Vec::new(),
         builds: listed.collect(),
         externals: Vec::new(),
+        parameters: BTreeMap::new(),
         promoted_from: None,
         extra: Extra::new(),
     })

@@ -1,6 +1,6 @@
 //! Distributions: named, immutable lists of exact builds (DMTN-106 §2.6).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use crate::product::ProductName;
 use crate::record::{Build, Extra, Role};
 use crate::text::{Text, Url};
 use crate::version::DistributionVersion;
+
+/// The most parameters of a distribution.
+pub const MAX_PARAMETERS: usize = 64;
 
 /// A named, versioned, immutable list of exact builds for one platform, to be deployed together.
 ///
@@ -43,6 +46,13 @@ pub struct Distribution {
     /// What else is to be deployed with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub externals: Vec<External>,
+    /// Parameters of the run that made it, such as `BUILD` and `CONDA_ENV`; EUPS's tag lists tell them.
+    #[serde(
+        default,
+        deserialize_with = "crate::unique::map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub parameters: BTreeMap<String, Text>,
     /// The candidate that this is the same as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<Digest>,
@@ -256,6 +266,15 @@ pub enum DistributionFault {
         /// The distribution's.
         asked: Platform,
     },
+    /// A parameter's name.
+    #[error("`{name}` is no name of a parameter: it has 1 to 64 letters, digits and `_`")]
+    Parameter {
+        /// The name.
+        name: String,
+    },
+    /// Too many parameters.
+    #[error("a distribution has at most {MAX_PARAMETERS} parameters")]
+    Parameters,
     /// A root that is not among the builds.
     #[error("the root `{product}` is not among the builds")]
     RootMissing {
@@ -319,6 +338,12 @@ impl Distribution {
         if self.builds.is_empty() {
             return Some(DistributionFault::Empty);
         }
+        if self.parameters.len() > MAX_PARAMETERS {
+            return Some(DistributionFault::Parameters);
+        }
+        if let Some(name) = self.parameters.keys().find(|name| !is_parameter(name)) {
+            return Some(DistributionFault::Parameter { name: crate::shown(name) });
+        }
         let mut seen = HashSet::new();
         let in_builds = self.builds.iter().find_map(|listed| {
             if !seen.insert(&listed.product) {
@@ -356,6 +381,12 @@ impl Distribution {
             .or_else(|| self.includes.iter().find_map(|item| first("includes.", &item.extra)))
             .or_else(|| self.externals.iter().find_map(|item| first("externals.", &item.extra)))
     }
+}
+
+/// Whether this can be the name of a parameter.
+pub fn is_parameter(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_word)
 }
 
 #[cfg(test)]
@@ -401,6 +432,8 @@ mod tests {
         assert!(fault(|d| d["roots"] = json!(["gone"])).is_some());
         assert!(fault(|d| d["builds"][0]["role"] = json!("debug")).is_some());
         assert!(fault(|d| d["colour"] = json!("blue")).is_some());
+        assert!(fault(|d| d["parameters"] = json!({"A B": "x"})).is_some());
+        assert_eq!(fault(|d| d["parameters"] = json!({"BUILD": "b103"})), None);
         let refusal = fault(|d| d["builds"][0]["color"] = json!(1)).unwrap().to_string();
         assert!(refusal.contains("`builds.color`"), "{refusal}");
     }

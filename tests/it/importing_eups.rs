@@ -6,8 +6,8 @@ use std::process::Stdio;
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::{Checksum, Sha256};
 use larder_tests::archives::{Packed, pack};
+use larder_tests::eups_root::{EupsRoot, tarball};
 use larder_tests::folder_server::{FolderServer, Manner};
-use larder_tests::package_root::{PackageRoot, tarball};
 use larder_tests::process::watch;
 use larder_tests::{Larder, Ran, TestRegistry, until};
 use serde_json::{Value, json};
@@ -17,8 +17,8 @@ const MATH: (&str, &str) = ("lz_math", "g1a2b3c4+5d6e7f");
 const APP: (&str, &str) = ("lz_app", "3.1.0");
 
 /// `lz_app` needs `lz_math`, which needs `lz_base`.
-fn three() -> PackageRoot {
-    let mut root = PackageRoot::new();
+fn three() -> EupsRoot {
+    let mut root = EupsRoot::new();
     root.package(BASE.0, BASE.1, &[], "envSet(LZ_MODE, fast)\n");
     root.package(MATH.0, MATH.1, &[BASE], "setupRequired(lz_base [>= 1.4])\n");
     root.package(APP.0, APP.1, &[MATH], "setupRequired(lz_math >= 1.0)\nsetupOptional(lz_more)\n");
@@ -30,7 +30,7 @@ fn line((product, version): (&str, &str)) -> String {
 }
 
 /// The root of three with a tag that names all.
-fn tagged(tag: &str) -> PackageRoot {
+fn tagged(tag: &str) -> EupsRoot {
     let root = three();
     let lines = [line(BASE), line(MATH), line(APP)];
     root.tag(tag, &lines.iter().map(String::as_str).collect::<Vec<_>>());
@@ -102,6 +102,7 @@ async fn packages_come_in_byte_for_byte_with_what_their_tables_say() {
     assert_eq!(app["dependencies"][0]["requirement"], "*");
     let release: Value = registry.anybody().read("/api/v1/distributions/stack/30.0.0.rc1").await;
     assert_eq!(release["builds"].as_array().unwrap().len(), 3);
+    assert_eq!(release["parameters"], json!({"BUILD": "b103"}));
     assert_eq!(
         (&release["stage"], &release["platform"]),
         (&json!("candidate"), &json!("linux-x86_64"))
@@ -492,7 +493,7 @@ async fn a_tag_without_a_number_moves() {
 #[tokio::test]
 async fn a_tarball_that_is_not_what_its_manifest_says_is_refused() {
     let registry = TestRegistry::start().await;
-    let mut root = PackageRoot::new();
+    let mut root = EupsRoot::new();
     let bytes = tarball("a", "1.0", None);
     let right = format!("a/1.0 a-1.0@Linux64.tar.gz REQUIRED FALSE sha256:{}", Sha256::of(&bytes));
     root.package_of("a", "1.0", &[], &bytes).manifest("a", "1.0", &[], &right);
@@ -524,7 +525,7 @@ async fn a_registry_takes_the_packages_of_another() {
 #[tokio::test]
 async fn a_dash_and_a_plus_of_one_build_are_two_builds() {
     let registry = TestRegistry::start().await;
-    let mut root = PackageRoot::new();
+    let mut root = EupsRoot::new();
     root.package("a", "1.4.2+b1", &[], "").package("a", "1.4.2-b1", &[], "");
 
     import(&larder(&registry), &root.argument(), &[]).expect(0);
@@ -544,7 +545,7 @@ async fn a_dash_and_a_plus_of_one_build_are_two_builds() {
 async fn one_record_that_the_server_refuses_keeps_no_other_out() {
     let registry = TestRegistry::start().await;
     registry.publish(larder_tests::build("lz_math", "1.0.0-eups").file("x", b"y")).await;
-    let mut root = PackageRoot::new();
+    let mut root = EupsRoot::new();
     root.package(BASE.0, BASE.1, &[], "").package("lz_math", "1.0.0", &[], "");
 
     let report: Value = import(&larder(&registry), &root.argument(), &[]).expect(1).json();
@@ -570,7 +571,7 @@ async fn who_may_not_publish_is_told_at_once() {
 async fn ten_thousand_manifests_are_listed_in_little_memory() {
     const COUNT: usize = 10_000;
     let registry = TestRegistry::start().await;
-    let mut root = PackageRoot::new();
+    let mut root = EupsRoot::new();
     let needs: Vec<(String, String)> =
         (0..40).map(|n| (format!("p{n}"), "1.0.0".to_owned())).collect();
     let needs: Vec<(&str, &str)> = needs.iter().map(|(one, two)| (&**one, &**two)).collect();

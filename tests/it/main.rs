@@ -13,6 +13,8 @@ mod crash;
 mod differences;
 mod disk;
 mod distributions;
+mod eups;
+mod eups_client;
 mod fetching;
 mod guides;
 mod hostile;

@@ -34,6 +34,8 @@ fn request(http: &Http, route: &Route, subject: &Subject) -> reqwest::RequestBui
         .replace("{checksum}", &subject.afw.archive().to_string())
         .replace("{version}", "1.0.0")
         .replace("{other}", "1.0.0")
+        .replace("{platform}", "linux-x86_64")
+        .replace("{path}", "index.json")
         .replace("{tag}", "current")
         .replace("{id}", subject.upload.rsplit('/').next().unwrap())
         .replace("/tokens/{name}", "/tokens/somebody")

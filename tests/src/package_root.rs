@@ -1,178 +1,118 @@
-//! Package roots of EUPS, as `eups distrib create` writes them.
+//! What an EUPS client asks a package root, in its order, and what it does with the answers.
+//!
+//! Written from the protocol; the real client is asked beside it where there is one.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
-use larder_schema::archive::ArchiveFormat;
-use larder_schema::eups::{CONFIG, Manifest};
-use tempfile::TempDir;
+use larder_schema::Sha256;
+use larder_schema::eups::{Manifest, TagList};
 
-use crate::archives::{Packed, pack};
+use crate::http::Http;
 
-/// A package root in a folder of its own: `root.package("lz_base", "1.4.2+b101", &[], "")`.
-#[derive(Debug)]
+/// A package root under an address such as `http://127.0.0.1:8080/eups/linux-x86_64`.
+#[derive(Clone, Debug)]
 pub struct PackageRoot {
-    folder: TempDir,
-    flavor: String,
-    /// The manifest's lines of each package.
-    closures: BTreeMap<(String, String), Vec<String>>,
+    http: Http,
+    base: String,
+    flavor: &'static str,
 }
+
+/// What was installed: versions by product, in the order of installing.
+pub type Installed = Vec<(String, String)>;
 
 impl PackageRoot {
-    /// A root for `Linux64` with nothing in it.
-    pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["manifests", "tables"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
+    /// The root of a platform, or of one of its tags: `linux-x86_64/w_2026_47`.
+    pub fn new(http: Http, platform: &str) -> Self {
+        let flavor = if platform.starts_with("any") { "generic" } else { "Linux64" };
+        let base = format!("{}/eups/{platform}", http.origin());
+        Self { http, base, flavor }
+    }
+
+    /// A file that must be there.
+    #[track_caller]
+    pub fn text(&self, path: &str) -> impl Future<Output = String> {
+        let (http, url) = (self.http.clone(), format!("{}/{path}", self.base));
+        async move { http.get(&url).await.expect(200).text() }
+    }
+
+    /// The status of a file.
+    pub async fn status(&self, path: &str) -> u16 {
+        self.http.get(&format!("{}/{path}", self.base)).await.status
+    }
+
+    /// A list of names.
+    pub async fn names(&self, path: &str) -> Vec<String> {
+        serde_json::from_str(&self.text(path).await).unwrap()
+    }
+
+    /// The names of all tags.
+    pub async fn tags(&self) -> Vec<String> {
+        let names = self.names("index.json").await;
+        names.iter().filter_map(|name| name.strip_suffix(".list")).map(str::to_owned).collect()
+    }
+
+    /// What a tag stands for, by product.
+    pub async fn tagged(&self, tag: &str) -> BTreeMap<String, String> {
+        let list = TagList::read(&self.text(&format!("{tag}.list")).await).unwrap();
+        assert_eq!(list.tag, tag);
+        list.lines.into_iter().map(|line| (line.product, line.version)).collect()
+    }
+
+    /// The manifest of a product.
+    pub async fn manifest(&self, product: &str, version: &str) -> Manifest {
+        let path = format!("manifests/{product}-{version}@{}.manifest", self.flavor);
+        Manifest::read(&self.text(&path).await).unwrap()
+    }
+
+    /// The bytes of a tarball.
+    pub async fn tarball(&self, product: &str, version: &str) -> Vec<u8> {
+        let url = format!("{}/{product}-{version}@{}.tar.gz", self.base, self.flavor);
+        self.http.get(&url).await.expect(200).body.to_vec()
+    }
+
+    /// `eups distrib install -t TAG PRODUCT` into `stack`: all that it needs, in order.
+    pub async fn install(&self, product: &str, tag: &str, stack: &Path) -> Installed {
+        assert!(self.text("config.txt").await.contains("MANIFEST_URL = %(base)s/manifests/"));
+        assert!(self.tags().await.contains(&tag.to_owned()), "`{tag}` is not advertised");
+        let version = self.tagged(tag).await.remove(product).expect("the list has the product");
+        self.install_version(product, &version, stack).await
+    }
+
+    /// `eups distrib install PRODUCT VERSION`.
+    pub async fn install_version(&self, product: &str, version: &str, stack: &Path) -> Installed {
+        let manifest = self.manifest(product, version).await;
+        assert_eq!((&*manifest.product, &*manifest.version), (product, version));
+        let there = self.names("manifests/index.json").await;
+        let mut installed = Vec::new();
+        for line in manifest.lines {
+            let (name, version) = (&line.product, &line.version);
+            let listed = format!("{name}-{version}@{}.manifest", self.flavor);
+            assert!(there.contains(&listed), "can't find a package for {name} {version}");
+            // The client takes where it is from the product's own manifest.
+            let own = self.manifest(name, version).await;
+            let own = own.lines.last().expect("a product is in its own manifest");
+            assert_eq!((&own.product, &own.version, own.sha256), (name, version, line.sha256));
+            let url = format!("{}/{}", self.base, own.distribution_id.as_ref().unwrap());
+            let tarball = self.http.get(&url).await.expect(200).body;
+            assert_eq!(Some(Sha256::of(&tarball)), line.sha256, "{name}");
+            unpack(&tarball, stack);
+            let folder = stack.join(line.folder.as_ref().unwrap());
+            assert!(folder.join(format!("ups/{name}.table")).is_file(), "{name} has no table");
+            assert_eq!(self.status("distribInstallPostHook.py").await, 404);
+            installed.push((line.product, line.version));
         }
-        let root = Self { folder, flavor: "Linux64".to_owned(), closures: BTreeMap::new() };
-        root.write("config.txt", CONFIG.as_bytes());
-        root
-    }
-
-    /// From here on for another flavor.
-    pub fn flavor(&mut self, flavor: &str) -> &mut Self {
-        flavor.clone_into(&mut self.flavor);
-        self.closures.clear();
-        self
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Where it is, as an argument.
-    pub fn argument(&self) -> String {
-        self.path().to_string_lossy().into_owned()
-    }
-
-    /// Writes any file into it.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    /// Removes a file.
-    pub fn remove(&self, name: &str) {
-        std::fs::remove_file(self.path().join(name)).unwrap();
-    }
-
-    /// The name of a package's tarball.
-    pub fn tarball(&self, product: &str, version: &str) -> String {
-        format!("{product}-{version}@{}.tar.gz", self.flavor)
-    }
-
-    /// A package: a program that says its name, and a table with a path to it and these lines.
-    pub fn package(
-        &mut self,
-        product: &str,
-        version: &str,
-        needs: &[(&str, &str)],
-        table: &str,
-    ) -> &mut Self {
-        let table = format!("{table}envPrepend(PATH, ${{PRODUCT_DIR}}/bin)\n");
-        self.package_with_table(product, version, needs, Some(&table))
-    }
-
-    /// The same with another table, or none.
-    pub fn package_with_table(
-        &mut self,
-        product: &str,
-        version: &str,
-        needs: &[(&str, &str)],
-        table: Option<&str>,
-    ) -> &mut Self {
-        let bytes = tarball(product, version, table);
-        self.package_of(product, version, needs, &bytes)
-    }
-
-    /// The same with these bytes as its tarball.
-    pub fn package_of(
-        &mut self,
-        product: &str,
-        version: &str,
-        needs: &[(&str, &str)],
-        bytes: &[u8],
-    ) -> &mut Self {
-        let tarball = self.tarball(product, version);
-        self.write(&tarball, bytes);
-        let place = format!("{product}/{version} {tarball}");
-        self.manifest(product, version, needs, &place)
-    }
-
-    /// A package without a folder, which has a table alone.
-    pub fn metapackage(
-        &mut self,
-        product: &str,
-        version: &str,
-        needs: &[(&str, &str)],
-        table: &str,
-    ) -> &mut Self {
-        self.write(&format!("tables/{product}-{version}.table"), table.as_bytes());
-        self.manifest(product, version, needs, "none None")
-    }
-
-    /// The manifest of a package whose last two columns are `place`.
-    pub fn manifest(
-        &mut self,
-        product: &str,
-        version: &str,
-        needs: &[(&str, &str)],
-        place: &str,
-    ) -> &mut Self {
-        let mut lines: Vec<String> = Vec::new();
-        for (needed, at) in needs {
-            let below = self.closures.get(&((*needed).to_owned(), (*at).to_owned())).cloned();
-            let alone = || vec![format!("{needed} {} {at} none {needed}/{at} search", self.flavor)];
-            for line in below.unwrap_or_else(alone) {
-                if !lines.contains(&line) {
-                    lines.push(line);
-                }
-            }
-        }
-        lines
-            .push(format!("{product} {} {version} {product}-{version}.table {place}", self.flavor));
-        let mut text = Manifest::heading(product, version);
-        for line in &lines {
-            writeln!(text, "{line}").unwrap();
-        }
-        self.write(
-            &format!("manifests/{product}-{version}@{}.manifest", self.flavor),
-            text.as_bytes(),
-        );
-        self.closures.insert((product.to_owned(), version.to_owned()), lines);
-        self
-    }
-
-    /// A tag of these lines, `product flavor version` each.
-    pub fn tag(&self, tag: &str, lines: &[&str]) -> &Self {
-        let mut text = format!("EUPS distribution {tag} version list. Version 1.0\n#BUILD=b103\n");
-        for line in lines {
-            writeln!(text, "{line}").unwrap();
-        }
-        self.write(&format!("{tag}.list"), text.as_bytes());
-        self
+        installed
     }
 }
 
-impl Default for PackageRoot {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// The tarball of a package with a program that says its name.
-pub fn tarball(product: &str, version: &str, table: Option<&str>) -> Vec<u8> {
-    let inside = |path: &str| format!("{product}/{version}/{path}");
-    let program = format!("#!/bin/sh\necho {product} {version}\n").into_bytes();
-    let mut entries = vec![Packed::File(inside(&format!("bin/{product}")), program, true)];
-    if let Some(table) = table {
-        let name = inside(&format!("ups/{product}.table"));
-        entries.push(Packed::File(name, table.as_bytes().to_vec(), false));
-    }
-    pack(ArchiveFormat::TarGz, &entries)
+/// As the client does: `tar -zxmf`.
+fn unpack(tarball: &[u8], stack: &Path) {
+    let file = stack.join("tarball");
+    std::fs::write(&file, tarball).unwrap();
+    let mut tar = Command::new("tar");
+    let done = tar.arg("-zxmf").arg(&file).current_dir(stack).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    std::fs::remove_file(file).unwrap();
 }

@@ -128,7 +128,12 @@ impl TestRegistry {
 
     /// The files of archives that are kept.
     pub fn kept(&self) -> Vec<PathBuf> {
-        files_below(&self.data().join("blobs").join("archives"))
+        self.kept_in("archives")
+    }
+
+    /// The files in a folder of the blob store.
+    pub fn kept_in(&self, folder: &str) -> Vec<PathBuf> {
+        files_below(&self.data().join("blobs").join(folder))
     }
 
     /// What a counter of `/metrics` stands at; 0 when it was never counted.

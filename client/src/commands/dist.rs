@@ -140,6 +140,9 @@ fn describe(found: &Found, notes: Vec<(&str, String)>) -> String {
         let roots: Vec<&str> = document.roots.iter().map(ProductName::as_str).collect();
         row("made for", roots.join(", "));
     }
+    for (name, value) in &document.parameters {
+        row("parameter", format!("{name}={value}"));
+    }
     if let Some(candidate) = &document.promoted_from {
         row("promoted from", candidate.to_string());
     }

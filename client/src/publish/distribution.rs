@@ -1,6 +1,6 @@
 //! The distribution that goes with a publish, made of what was asked and of the builds at hand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use larder_schema::closure::{Closure, Unmet};
@@ -133,6 +133,7 @@ pub fn make(wish: &Wish, builds: &[(BuildKey, Role)]) -> Result<Distribution, Er
         includes: Vec::new(),
         builds: builds.iter().map(listed).collect(),
         externals: Vec::new(),
+        parameters: BTreeMap::new(),
         promoted_from: None,
         extra: Extra::new(),
     };

@@ -237,6 +237,7 @@ CREATE TABLE distribution_builds (
     distribution INTEGER NOT NULL REFERENCES distributions (seq),
     PRIMARY KEY (build, distribution)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX distribution_builds_distribution ON distribution_builds (distribution);
 
 -- Tarballs that were made for EUPS, of builds whose archives it cannot take as they are; the bytes are
 -- durable under `key`. They can be made again, so that the journal does not tell of them.

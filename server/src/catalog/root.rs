@@ -1,9 +1,12 @@
 //! What a package root of EUPS is read from: builds by their EUPS versions, and what distributions list.
 
+use std::collections::BTreeMap;
+
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::eups::EupsVersion;
 use larder_schema::{
     Build, BuildName, DistributionVersion, EntryPath, Label, Platform, ProductName, Sha256, Sums,
+    Text,
 };
 
 use super::Error;
@@ -34,6 +37,17 @@ pub struct Release {
     pub platform: Platform,
     /// Its number in the order of publication.
     pub seq: u64,
+}
+
+/// What a distribution has, as far as EUPS can hold it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Its builds, by product.
+    pub builds: Vec<Held>,
+    /// The products that it was made for.
+    pub roots: Vec<ProductName>,
+    /// Parameters of the run that made it.
+    pub parameters: BTreeMap<String, Text>,
 }
 
 /// What EUPS may be given a build as.
@@ -80,8 +94,11 @@ pub trait RootSource {
     /// The distributions, not withdrawn, that list a build: numbers and platforms, by number.
     fn listed_by(&self, seq: u64) -> Result<Vec<(u64, Platform)>, Error>;
 
-    /// The builds that a distribution lists and EUPS can hold, by product, and its roots.
-    fn members(&self, distribution: u64) -> Result<(Vec<Held>, Vec<ProductName>), Error>;
+    /// What a distribution has, as far as EUPS can hold it.
+    fn members(&self, distribution: u64) -> Result<Members, Error>;
+
+    /// The build of a product that a distribution lists, also where EUPS cannot hold it.
+    fn member(&self, distribution: u64, product: &ProductName) -> Result<Option<u64>, Error>;
 
     /// The products that a build needs to run.
     fn needed(&self, seq: u64) -> Result<Vec<ProductName>, Error>;

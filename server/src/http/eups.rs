@@ -116,7 +116,8 @@ async fn document_of(
         Document::Config => text(CONFIG.to_owned()),
         Document::Index(form) => {
             let tags = registry.root_tags(caller, root).await?;
-            names(form, tags.into_iter().map(|tag| format!("{tag}.list")).collect())
+            let lists = tags.into_iter().map(|tag| format!("{tag}.list"));
+            names(form, std::iter::once("config.txt".to_owned()).chain(lists).collect())
         }
         Document::Manifests(form) => {
             let products = registry.root_products(caller, root).await?;
@@ -124,6 +125,7 @@ async fn document_of(
             names(form, products.into_iter().map(name).collect())
         }
         Document::List(tag) => text(registry.root_list(caller, root, tag).await?.to_string()),
+        Document::Environment(tag) => text(registry.root_environment(caller, root, tag).await?),
         Document::Manifest(named) => {
             let builds = registry.root_closure(caller, root, named.clone()).await?;
             manifest(registry, caller, root, flavor, &named, builds)
@@ -224,6 +226,7 @@ impl From<RootError> for ApiError {
             RootError::Resolve(error) => (*error).into(),
             RootError::Spoiled(_) | RootError::Read(_) => Self::ours(ProblemKind::Internal, &error),
             RootError::NoTag { .. }
+            | RootError::NoEnvironment { .. }
             | RootError::NotThere { .. }
             | RootError::Lacks { .. }
             | RootError::Another { .. }

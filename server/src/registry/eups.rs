@@ -63,6 +63,12 @@ pub enum RootError {
         /// The platform.
         platform: Platform,
     },
+    /// Nothing tells the conda environment of a tag.
+    #[error("the distribution of `{tag}` lists no `conda-environment` with a `conda.env`")]
+    NoEnvironment {
+        /// The tag.
+        tag: String,
+    },
     /// There is no such build.
     #[error("{named} is not here")]
     NotThere {
@@ -132,6 +138,7 @@ impl RootError {
     pub fn is_absence(&self) -> bool {
         match self {
             Self::NoTag { .. }
+            | Self::NoEnvironment { .. }
             | Self::NotThere { .. }
             | Self::Lacks { .. }
             | Self::Another { .. }

@@ -137,6 +137,7 @@ fn fault(document: &Distribution, stored: StoredDistribution) -> Option<Promotio
     difference(&candidate.builds, &document.builds).or_else(|| {
         let same = [
             ("externals", candidate.externals == document.externals),
+            ("parameters", candidate.parameters == document.parameters),
             ("roots", candidate.roots == document.roots),
             ("contexts", candidate.contexts == document.contexts),
             ("includes", candidate.includes == document.includes),

@@ -1,7 +1,7 @@
 //! `larder show PRODUCT@BUILD`: one build, or who needs it.
 
 use larder_schema::api::{BuildAnswer, Dependant, Page, paths};
-use larder_schema::{Build, BuildRef, Dependency, Platform};
+use larder_schema::{Build, BuildRef, Dependency, Platform, eups};
 
 use super::super::table::Table;
 use super::super::withdrawn::mark;
@@ -86,6 +86,7 @@ fn describe(answer: &BuildAnswer, notes: Vec<Row>) -> String {
     rows.extend(bytes(build));
     rows.extend(origin(build));
     rows.extend(demands(build));
+    rows.extend(for_eups(build));
     rows.extend(build.scripts.iter().map(|(name, to)| ("script", format!("{name} → {to}"))));
     let published = build.published.iter();
     rows.extend(published.map(|it| ("published", format!("{} by {}", it.at, it.by))));
@@ -110,6 +111,16 @@ fn bytes(build: &Build) -> Vec<Row> {
     }
     rows.extend(build.tree.map(|tree| ("contents", tree.to_string())));
     rows
+}
+
+/// How users of EUPS see it, where that is not its name with a plus.
+fn for_eups(build: &Build) -> Option<Row> {
+    match eups::version_of(build) {
+        Ok(version) => {
+            build.product_dir.as_ref().map(|_| ("EUPS", format!("{} {version}", build.product)))
+        }
+        Err(why) => Some(("EUPS", format!("left out of its lists: {why}"))),
+    }
 }
 
 fn origin(build: &Build) -> Vec<Row> {

@@ -50,6 +50,7 @@ pub fn document(
         includes: Vec::new(),
         builds: release.builds[platform].iter().map(listed).collect(),
         externals: Vec::new(),
+        parameters: release.parameters.clone(),
         promoted_from: None,
         extra: Extra::new(),
     }

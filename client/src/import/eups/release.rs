@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use larder_schema::distribution::{MAX_PARAMETERS, is_parameter};
 use larder_schema::eups::{TagList, version_of_tag};
-use larder_schema::{BuildKey, DistributionVersion, Label, Platform, ProductName, Sha256, Stage};
+use larder_schema::{
+    BuildKey, DistributionVersion, Label, Platform, ProductName, Sha256, Stage, Text,
+};
 
 use super::manifests::Listed;
 use super::shelf::{GENERIC, Shelf};
@@ -16,8 +19,8 @@ const MOST_TOLD: usize = 5;
 pub struct Release {
     /// The tag.
     pub tag: String,
-    /// What its list says in comments as `#KEY=value`.
-    pub parameters: Vec<(String, String)>,
+    /// What its list says in comments as `#KEY=value`, as far as a distribution can tell it.
+    pub parameters: BTreeMap<String, Text>,
     /// The builds, for each platform.
     pub builds: BTreeMap<Platform, BTreeSet<BuildKey>>,
 }
@@ -103,7 +106,7 @@ impl Release {
         if builds.values().all(BTreeSet::is_empty) {
             return Err(Incomplete::Empty);
         }
-        Ok(Self { tag: list.tag.clone(), parameters: list.parameters.clone(), builds })
+        Ok(Self { tag: list.tag.clone(), parameters: parameters(list), builds })
     }
 
     /// The version of the distribution; `others` are releases that do not move.
@@ -133,6 +136,19 @@ impl Release {
             format!("{}_{digits}", self.tag).parse().map_err(|_| Incomplete::Name)?;
         Ok(DistributionVersion::Label(label))
     }
+}
+
+/// The first of each key, where it and its value are what a distribution has.
+fn parameters(list: &TagList) -> BTreeMap<String, Text> {
+    let mut parameters = BTreeMap::new();
+    for (key, value) in list.parameters.iter().filter(|(key, _)| is_parameter(key)) {
+        if let Ok(value) = value.parse()
+            && parameters.len() < MAX_PARAMETERS
+        {
+            parameters.entry(key.clone()).or_insert(value);
+        }
+    }
+    parameters
 }
 
 /// Whether a tag lists a package that is for this flavor and no other.

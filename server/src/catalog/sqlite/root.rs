@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::column::{self, signed};
 use super::{archives, dependants, lookup};
 use crate::catalog::Error;
-use crate::catalog::root::{Held, Packed, PackedArchive, Release, RootSource, Tarball};
+use crate::catalog::root::{Held, Members, Packed, PackedArchive, Release, RootSource, Tarball};
 
 /// One state of the catalog.
 pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
@@ -113,19 +113,33 @@ impl RootSource for Snapshot<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn members(&self, distribution: u64) -> Result<(Vec<Held>, Vec<ProductName>), Error> {
+    fn members(&self, distribution: u64) -> Result<Members, Error> {
         let sql = "SELECT name, eups, platform, seq FROM distribution_builds \
                    JOIN builds ON seq = distribution_builds.build \
                    JOIN products ON products.id = product \
                    WHERE distribution = ?1 AND eups IS NOT NULL ORDER BY name";
-        let roots = self
+        let builds = self.select(sql, [signed(distribution)])?;
+        let told = self
             .0
             .prepare_cached(
-                "SELECT coalesce(json_extract(document, '$.roots'), '[]') FROM distributions \
-                 WHERE seq = ?1",
+                "SELECT coalesce(document -> '$.roots', '[]'), \
+                 coalesce(document -> '$.parameters', '{}') FROM distributions WHERE seq = ?1",
             )?
-            .query_row([signed(distribution)], |row| column::json(row, 0))?;
-        Ok((self.select(sql, [signed(distribution)])?, roots))
+            .query_row([signed(distribution)], |row| {
+                Ok((column::json(row, 0)?, column::json(row, 1)?))
+            })?;
+        let (roots, parameters) = told;
+        Ok(Members { builds, roots, parameters })
+    }
+
+    fn member(&self, distribution: u64, product: &ProductName) -> Result<Option<u64>, Error> {
+        let sql = "SELECT seq FROM distribution_builds JOIN builds ON seq = distribution_builds.build \
+                   JOIN products ON products.id = product WHERE distribution = ?1 AND name = ?2";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let found = statement.query_row(params![signed(distribution), product.as_str()], |row| {
+            column::number(row, 0)
+        });
+        Ok(found.optional()?)
     }
 
     fn needed(&self, seq: u64) -> Result<Vec<ProductName>, Error> {

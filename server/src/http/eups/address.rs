@@ -37,6 +37,8 @@ pub(super) enum Document {
     Manifests(Form),
     /// What a tag stands for.
     List(String),
+    /// The conda environment of a tag.
+    Environment(String),
     /// A product with all that it needs.
     Manifest(Named),
     /// What is set up with a product.
@@ -75,6 +77,7 @@ impl Address {
             ["index.json"] => Document::Index(Form::Json),
             ["manifests", "index.json"] => Document::Manifests(Form::Json),
             ["manifests", name] => Document::Manifest(named(name, ".manifest", flavor)?),
+            ["env", name] => Document::Environment(name.strip_suffix(".env")?.to_owned()),
             ["tables", name] => Document::Table(named(name, ".table", flavor)?),
             [name] => match name.strip_suffix(".list") {
                 Some(tag) => Document::List(tag.to_owned()),
@@ -132,6 +135,7 @@ mod tests {
             ("manifests/afw-1.0.0+b1@Linux64.manifest", Document::Manifest(afw())),
             ("tables/afw-1.0.0+b1.table", Document::Table(afw())),
             ("w_2026_47.list", Document::List("w_2026_47".into())),
+            ("env/w_2026_47.env", Document::Environment("w_2026_47".into())),
         ];
         let documents = documents.map(|(rest, document)| (rest, File::Document(document)));
         let tarball = ("afw-1.0.0+b1@Linux64.tar.gz", File::Tarball(afw()));

@@ -14,8 +14,8 @@ use larder_schema::{Build, EntryPath, Hasher, Sums, TreeChecksum};
 
 /// Bytes that are read and written at once.
 const BUFFER: usize = 256 * 1024;
-/// The most bytes of a table file.
-const TABLE_BYTES: u64 = 1 << 20;
+/// The most bytes of a text that is read from an archive.
+const TEXT_BYTES: u64 = 4 << 20;
 
 /// An archive that is packed again.
 pub(super) struct Source {
@@ -189,9 +189,8 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// The table file in an archive that is packed as EUPS wants it; none where it has none, or one that is no
-/// text or too large for one.
-pub(super) fn table_in(
+/// A text in an archive; none where it has no such file, or one that is no text or too large for one.
+pub(super) fn text_in(
     source: Source,
     path: &str,
     limits: &Limits,
@@ -219,7 +218,7 @@ impl Sink for Wanted<'_> {
         size: u64,
         content: &mut dyn Read,
     ) -> io::Result<()> {
-        if path.as_str() == self.path && size <= TABLE_BYTES {
+        if path.as_str() == self.path && size <= TEXT_BYTES {
             content.read_to_end(self.text.insert(Vec::new()))?;
         }
         Ok(())

@@ -21,6 +21,10 @@ use crate::registry::Registry;
 use crate::registry::fetch::{FetchError, Found, ReadError};
 use crate::registry::upload::{UploadError, new_id};
 
+/// The product whose build beside a tag's has its conda environment, and the file that it is.
+const ENVIRONMENT: &str = "conda-environment";
+const ENVIRONMENT_FILE: &str = "conda.env";
+
 /// Who makes which tarball: of one build one, and few at once.
 pub struct Making {
     gates: Mutex<HashMap<u64, Weak<tokio::sync::Mutex<()>>>>,
@@ -140,10 +144,34 @@ impl Registry {
             return Ok(whole.table());
         };
         let path = format!("{folder}/ups/{}.table", whole.held.product);
+        Ok(self.text_in(source, path).await?.unwrap_or_else(|| whole.table()))
+    }
+
+    /// The conda environment of a tag: the file `conda.env` of the product `conda-environment` that its
+    /// distribution lists. EUPS cannot hold that name, so that no list has it.
+    pub async fn root_environment(
+        &self,
+        caller: &Caller,
+        root: &Root,
+        tag: String,
+    ) -> Result<String, RootError> {
+        let product: ProductName = ENVIRONMENT.parse().expect("it is a name");
+        let no_environment = || RootError::NoEnvironment { tag: tag.clone() };
+        let of_tag = tag.clone();
+        let packed = self.with_view(caller, root, move |view| {
+            let seq = view.beside(&of_tag, &product)?;
+            Ok(seq.map(|seq| view.source.packed(seq)).transpose()?)
+        });
+        let archive = packed.await?.and_then(|packed| packed.archive).ok_or_else(no_environment)?;
+        let source = self.opened(&archive).await?;
+        let text = self.text_in(source, ENVIRONMENT_FILE.to_owned()).await?;
+        text.ok_or_else(no_environment)
+    }
+
+    async fn text_in(&self, source: Source, path: String) -> Result<Option<String>, RootError> {
         let limits = self.inner.config.limits.archive();
         let _permit = self.permit().await?;
-        let read = blocking(move || Ok(roll::table_in(source, &path, &limits)?)).await?;
-        Ok(read.unwrap_or_else(|| whole.table()))
+        blocking(move || Ok(roll::text_in(source, &path, &limits)?)).await
     }
 
     async fn whole(&self, caller: &Caller, root: &Root, held: Held) -> Result<Whole, RootError> {
@@ -226,12 +254,18 @@ impl Registry {
 
     /// The archive of a build, open; none: it has none.
     async fn source(&self, whole: &Whole) -> Result<Option<Source>, RootError> {
-        let Some(archive) = &whole.packed.archive else { return Ok(None) };
+        match &whole.packed.archive {
+            Some(archive) => Ok(Some(self.opened(archive).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn opened(&self, archive: &PackedArchive) -> Result<Source, RootError> {
         let checksum = Checksum::Sha256(archive.sha256);
         let stored: Option<StoredArchive> = self.inner.catalog.archive(&checksum).await?;
         let stored = stored.ok_or(FetchError::Unknown(checksum))?;
         let file = self.inner.blobs.open_file(&stored.key).await?;
-        Ok(Some(Source { file, format: stored.format }))
+        Ok(Source { file, format: stored.format })
     }
 
     /// Refuses work that would take the last of the disk: the catalog needs some.

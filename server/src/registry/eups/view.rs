@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use larder_schema::closure::install_order;
 use larder_schema::eups::{EupsVersion, ListLine, TagList, build_name_of, tag_of};
 use larder_schema::platform::fitting;
-use larder_schema::{Build, Listed, Platform, ProductName};
+use larder_schema::{Build, Listed, Platform, ProductName, Text};
 
 use super::{Named, Root, RootError};
 use crate::access::{Caller, Permission};
@@ -33,6 +33,8 @@ pub(super) enum Closure {
 /// What has a tag: of each product one build, and the distribution that it is from.
 struct Tagged {
     builds: BTreeMap<ProductName, (Held, u64)>,
+    parameters: BTreeMap<String, Text>,
+    distributions: BTreeSet<u64>,
 }
 
 impl View<'_> {
@@ -85,6 +87,23 @@ impl View<'_> {
             }
         }
         Ok(list)
+    }
+
+    /// The build of a product, which EUPS need not hold, that goes with a tag.
+    pub(super) fn beside(
+        &self,
+        tag: &str,
+        product: &ProductName,
+    ) -> Result<Option<u64>, RootError> {
+        if !self.caller.may(Permission::Read(product)) {
+            return Ok(None);
+        }
+        let distributions = self.tagged(tag)?.distributions;
+        let mut found = None;
+        for distribution in distributions {
+            found = self.source.member(distribution, product)?.or(found);
+        }
+        Ok(found)
     }
 
     /// The build that a name stands for.
@@ -161,7 +180,7 @@ impl View<'_> {
         build: &Held,
         distribution: u64,
     ) -> Result<Vec<Held>, RootError> {
-        let (members, _) = self.source.members(distribution)?;
+        let members = self.source.members(distribution)?.builds;
         let members: BTreeMap<&ProductName, &Held> =
             members.iter().map(|held| (&held.product, held)).collect();
         let mut needs: BTreeMap<ProductName, Vec<ProductName>> = BTreeMap::new();
@@ -223,13 +242,15 @@ impl View<'_> {
     fn tagged(&self, tag: &str) -> Result<Tagged, RootError> {
         let distributions = self.releases()?.remove(tag).ok_or_else(|| self.no_tag(tag))?;
         let mut builds: BTreeMap<ProductName, (Held, u64, bool)> = BTreeMap::new();
-        for distribution in distributions {
-            let (members, roots) = self.source.members(distribution)?;
-            for held in members {
+        let mut parameters = BTreeMap::new();
+        for &distribution in &distributions {
+            let members = self.source.members(distribution)?;
+            parameters.extend(members.parameters);
+            for held in members.builds {
                 if !self.caller.may(Permission::Read(&held.product)) {
                     continue;
                 }
-                let is_root = roots.contains(&held.product);
+                let is_root = members.roots.contains(&held.product);
                 let known = builds.get(&held.product);
                 if known.is_none_or(|(_, _, known_root)| is_root >= *known_root) {
                     builds.insert(held.product.clone(), (held, distribution, is_root));
@@ -237,19 +258,24 @@ impl View<'_> {
             }
         }
         let without = |(product, (held, from, _))| (product, (held, from));
-        Ok(Tagged { builds: builds.into_iter().map(without).collect() })
+        let builds = builds.into_iter().map(without).collect();
+        Ok(Tagged { builds, parameters, distributions })
     }
 
-    /// `#BUILD=` and `#CONDA_ENV=` of a list: the bID that was published last, and where it was built.
+    /// What a list tells in comments: what its distributions do, and else as `BUILD` the bID that was
+    /// published last, and as `CONDA_ENV` where that was built.
     fn parameters(&self, tagged: &Tagged) -> Result<Vec<(String, String)>, RootError> {
+        let told = tagged.parameters.iter().map(|(name, value)| (name.clone(), value.to_string()));
+        let mut parameters: Vec<(String, String)> = told.collect();
+        let lacks = |name: &str| !tagged.parameters.contains_key(name);
         let last = tagged.builds.values().map(|(held, _)| held).max_by_key(|held| held.seq);
-        let Some(last) = last else { return Ok(Vec::new()) };
+        let Some(last) = last else { return Ok(parameters) };
         let record = self.source.record(last.seq)?;
-        let mut parameters = Vec::new();
-        if build_name_of(last.version.as_str()).is_some_and(|name| name == record.name()) {
+        let is_spelled = last.version == EupsVersion::of_build(&record.name());
+        if lacks("BUILD") && is_spelled {
             parameters.push(("BUILD".to_owned(), record.build.to_string()));
         }
-        if let Some(built_in) = record.built_in {
+        if let Some(built_in) = record.built_in.filter(|_| lacks("CONDA_ENV")) {
             parameters.push(("CONDA_ENV".to_owned(), built_in.version.to_string()));
         }
         Ok(parameters)

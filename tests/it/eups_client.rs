@@ -1,0 +1,92 @@
+//! The stock EUPS client, where `EUPS_HOME` names one: folders where it is installed, with `:` between
+//! them. Its requests are played in `eups.rs` in every run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use larder_tests::data;
+use larder_tests::{Larder, Ran, TestRegistry};
+
+use crate::real::with_python;
+
+/// Each client that is here; where there is none, that is said.
+fn clients() -> Vec<PathBuf> {
+    let homes = std::env::var_os("EUPS_HOME").unwrap_or_default();
+    let homes: Vec<PathBuf> =
+        std::env::split_paths(&homes).filter(|home| home.join("bin/setups.sh").is_file()).collect();
+    if homes.is_empty() {
+        eprintln!("skipped: EUPS_HOME names no installed EUPS");
+    }
+    homes
+}
+
+/// A user of EUPS: a client, a stack of their own, and a package root.
+struct User {
+    client: PathBuf,
+    stack: PathBuf,
+    root: String,
+}
+
+impl User {
+    fn new(client: &Path, folder: &Path, root: String) -> Self {
+        let stack = folder.join(format!("stack{}", std::fs::read_dir(folder).unwrap().count()));
+        std::fs::create_dir_all(stack.join("ups_db")).unwrap();
+        Self { client: client.to_owned(), stack, root }
+    }
+
+    /// Runs lines of bash in which EUPS was begun.
+    fn bash(&self, lines: &str) -> Ran {
+        let begin = "set -e\n. \"$CLIENT/bin/setups.sh\"\nexport EUPS_PATH=\"$STACK\"\n";
+        let mut bash = Command::new("bash");
+        bash.arg("-c")
+            .arg(format!("{begin}{lines}"))
+            .env("CLIENT", &self.client)
+            .env("STACK", &self.stack)
+            .env("HOME", &self.stack)
+            .env("EUPS_PKGROOT", &self.root)
+            .env_remove("EUPS_DIR");
+        Ran::of(with_python(&mut bash).output().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn the_stock_client_installs_wheels_that_never_saw_it_and_sets_them_up() {
+    let clients = clients();
+    if clients.is_empty() {
+        return;
+    }
+    let Some(wheels) = data::wheels("4300") else { return };
+    let registry = TestRegistry::start().await;
+    let larder = Larder::new(registry.origin(), registry.admin().token());
+    let import = ["import", "wheel", "--build", "q1", "--tag", "current"];
+    let distribution = ["--distribution", "lsst_butler@30.2026.4300"];
+    let files: Vec<&str> = wheels.iter().map(|file| file.to_str().unwrap()).collect();
+    larder.ok([&import[..], &distribution[..], &files[..]].concat());
+    for client in clients {
+        let root = format!("{}/eups/linux-x86_64", registry.origin());
+        let user = User::new(&client, registry.folder(), root);
+
+        let list = user.bash("eups distrib list").expect(0).stdout;
+        let of_tag = user.bash("eups distrib list -t current").expect(0).stdout;
+        let tags = user.bash("eups distrib tags").expect(0).stdout;
+        let installed = user.bash("eups distrib install -t current lsst_daf_butler").expect(0);
+        let again = user.bash("eups distrib install lsst_daf_butler 30.2026.4300+q1").expect(0);
+        let works = user.bash(
+            "setup lsst_daf_butler\neups list -s | grep -c setup\n\
+             python3 -c 'import lsst.daf.butler, pyarrow, astropy'\nbutler --help >/dev/null\n\
+             unsetup lsst_daf_butler\ntest -z \"${LSST_DAF_BUTLER_DIR:-}${NUMPY_DIR:-}\"\n\
+             setup -j numpy\ntest -n \"$NUMPY_DIR\" && test -z \"${PYARROW_DIR:-}\"\n",
+        );
+        let unknown = user.bash("eups distrib install -t w_1 numpy");
+
+        assert!(list.contains("lsst_daf_butler") && list.contains("30.2026.4300+q1"), "{list}");
+        assert_eq!(of_tag.matches("+q1").count(), wheels.len(), "{of_tag}");
+        assert!(tags.contains("current") && tags.contains("v30_2026_4300"), "{tags}");
+        assert_eq!(installed.all().matches("done.").count(), wheels.len(), "{}", installed.all());
+        assert!(again.all().contains("already installed"), "{}", again.all());
+        // With EUPS itself.
+        let count: usize = works.expect(0).stdout.lines().next().unwrap().trim().parse().unwrap();
+        assert_eq!(count, wheels.len() + 1);
+        assert!(unknown.all().contains("not found"), "{}", unknown.all());
+    }
+}
