@@ -523,6 +523,25 @@ async fn a_registry_takes_the_packages_of_another() {
 }
 
 #[tokio::test]
+async fn the_conda_environment_of_a_tag_goes_with_its_distribution() {
+    let registry = TestRegistry::start().await;
+    let root = tagged("w_2026_47");
+    root.tag("w_latest", &[&line(BASE), &line(MATH), &line(APP)]);
+    root.write("env/w_2026_47.env", b"@EXPLICIT\nhttps://conda.example.org/x.conda\n");
+    let first: Value = import(&larder(&registry), &root.argument(), &[]).expect(0).json();
+
+    let second: Value = import(&larder(&registry), &root.argument(), &[]).expect(0).json();
+
+    assert_eq!(first["tags"][0]["version"], "w_2026_47");
+    assert_eq!(
+        (&first["distributions"][0]["builds"], &second["distributions"][0]["existing"]),
+        (&json!(4), &json!(true))
+    );
+    let served = registry.anybody().get("/eups/linux-x86_64/env/w_2026_47.env").await.expect(200);
+    assert_eq!(served.text(), "@EXPLICIT\nhttps://conda.example.org/x.conda\n");
+}
+
+#[tokio::test]
 async fn a_dash_and_a_plus_of_one_build_are_two_builds() {
     let registry = TestRegistry::start().await;
     let mut root = EupsRoot::new();

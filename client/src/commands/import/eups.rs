@@ -18,7 +18,7 @@ const MOST_TOLD: usize = 20;
     after_help = "Tarballs are published byte for byte. A version that is `M.n.p+bID` stays that \
                   build, and is kept as it is for EUPS; dependencies and variables are read from \
                   the tables in the tarballs. A tag becomes NAME@TAG (`v30_0_0` becomes `30.0.0`), \
-                  one without a digit becomes a tag that moves. What cannot come in is told at the \
+                  one without a digit becomes a tag that moves; its `env/TAG.env` goes with it. What cannot come in is told at the \
                   end, and stops nothing else (exit 1). What is there is not fetched again, so that \
                   a run that was cut is gone on with by the same command; what is there with \
                   another size is told. Tarballs from a URL lie in TMPDIR for as long as it takes to \
@@ -48,7 +48,7 @@ pub async fn run(args: EupsArgs, session: &Session) -> Result<Exit, Failure> {
     let root = eups::root(&args.root, session.progress).map_err(failure)?;
     let options =
         Options { tags: args.tags, platform: args.platform, distribution: args.distribution };
-    let found = eups::find(root, &options).await.map_err(failure)?;
+    let found = eups::find(root, &options, session.progress).await.map_err(failure)?;
     if args.dry_run {
         let report = found.dry_run();
         for mapped in report.imported.iter().take(MOST_TOLD) {

@@ -98,7 +98,6 @@ impl Error {
                 super::ends_all(source) || source.kind() == Some(ProblemKind::Forbidden)
             }
             Self::Remote(error) => super::ends_all(error),
-            Self::Archive(ArchiveError::Io(_)) => true,
             Self::NoTarball { .. }
             | Self::Sum { .. }
             | Self::Archive(_)

@@ -22,12 +22,13 @@ pub enum Now {
     Other,
 }
 
-/// The distribution of a release on one platform.
+/// The distribution of a release on one platform, with what goes `beside` its builds.
 pub fn document(
     name: &ProductName,
     version: &DistributionVersion,
     release: &Release,
     platform: &Platform,
+    beside: Option<&BuildKey>,
 ) -> Distribution {
     let listed = |key: &BuildKey| Listed {
         product: key.product.clone(),
@@ -48,7 +49,7 @@ pub fn document(
         contexts: Vec::new(),
         roots: Vec::new(),
         includes: Vec::new(),
-        builds: release.builds[platform].iter().map(listed).collect(),
+        builds: release.builds[platform].iter().chain(beside).map(listed).collect(),
         externals: Vec::new(),
         parameters: release.parameters.clone(),
         promoted_from: None,

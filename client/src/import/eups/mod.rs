@@ -7,6 +7,7 @@
 pub mod bring;
 pub mod config;
 pub mod distribute;
+pub mod environment;
 pub mod held;
 pub mod listing;
 pub mod manifests;
@@ -44,6 +45,8 @@ pub use shelf::{Package, Shelf};
 const AT_ONCE: usize = 8;
 /// How many records are published in one call, at most.
 const BATCH: usize = 50;
+/// From how many manifests on it is said that they are read.
+const MANY: usize = 200;
 /// The most bytes of `config.txt`.
 const MAX_CONFIG_BYTES: u64 = 64 << 10;
 /// The most bytes of an archive, where the server does not say.
@@ -112,7 +115,7 @@ pub struct Found {
 }
 
 /// Reads what a package root has; nothing is fetched but names, tag lists and manifests.
-pub async fn find(root: Root, options: &Options) -> Result<Found, Error> {
+pub async fn find(root: Root, options: &Options, progress: Progress) -> Result<Found, Error> {
     let config = root.read("config.txt", MAX_CONFIG_BYTES).await?;
     let config = config.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let config = config::read(config.as_deref())
@@ -132,6 +135,9 @@ pub async fn find(root: Root, options: &Options) -> Result<Found, Error> {
     } else {
         lists.packages(&shelf)
     };
+    if wanted.len() > MANY {
+        progress.note(format_args!("reading {} manifests", wanted.len()));
+    }
     let mut names = Names::default();
     let listed = manifests_of(&root, &shelf, wanted, &mut names, &mut report).await?;
     let mut order: Vec<usize> = listed.keys().copied().collect();
@@ -200,7 +206,7 @@ impl Found {
                     name: self.distribution.clone(),
                     version: version.clone(),
                     platform: platform.clone(),
-                    builds: builds.len(),
+                    builds: builds.len() + usize::from(release.environment.is_some()),
                     existing: false,
                 });
             }
@@ -230,7 +236,7 @@ impl Found {
         bring_all(&way, open, &mut came, &mut report, hear).await?;
         let releases =
             lists.releases(&way.shelf, &way.listed, |index| came.get(&index).cloned(), &mut report);
-        tags::publish(&way.remote, &distribution, &releases, &mut report).await?;
+        tags::publish(&way, &distribution, &releases, &mut report).await?;
         Ok(report)
     }
 }

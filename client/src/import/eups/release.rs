@@ -8,6 +8,7 @@ use larder_schema::{
     BuildKey, DistributionVersion, Label, Platform, ProductName, Sha256, Stage, Text,
 };
 
+use super::environment::Environment;
 use super::manifests::Listed;
 use super::shelf::{GENERIC, Shelf};
 
@@ -21,7 +22,9 @@ pub struct Release {
     pub tag: String,
     /// What its list says in comments as `#KEY=value`, as far as a distribution can tell it.
     pub parameters: BTreeMap<String, Text>,
-    /// The builds, for each platform.
+    /// Its conda environment.
+    pub environment: Option<Environment>,
+    /// The builds, for each platform; that of the environment is not among them.
     pub builds: BTreeMap<Platform, BTreeSet<BuildKey>>,
 }
 
@@ -106,7 +109,8 @@ impl Release {
         if builds.values().all(BTreeSet::is_empty) {
             return Err(Incomplete::Empty);
         }
-        Ok(Self { tag: list.tag.clone(), parameters: parameters(list), builds })
+        let (tag, parameters) = (list.tag.clone(), parameters(list));
+        Ok(Self { tag, parameters, environment: None, builds })
     }
 
     /// The version of the distribution; `others` are releases that do not move.
@@ -130,6 +134,7 @@ impl Release {
             .builds
             .iter()
             .flat_map(|(platform, keys)| keys.iter().map(move |key| format!("{platform} {key}\n")))
+            .chain(self.environment.iter().map(|environment| environment.sum().to_string()))
             .collect();
         let digits = &Sha256::of(told.as_bytes()).to_string()[..DIGITS];
         let label: Label =

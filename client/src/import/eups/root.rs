@@ -77,9 +77,12 @@ pub enum Error {
     /// A file on this machine.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file or a folder on this machine.
+    /// A file or a folder of the root, on this machine.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// There is no place for what is fetched.
+    #[error(transparent)]
+    Temporary(DiskError),
 }
 
 impl Error {
@@ -89,8 +92,9 @@ impl Error {
             Self::Remote { source, .. } => {
                 matches!(source, remote::Error::Unreachable { .. } | remote::Error::Silent { .. })
             }
-            Self::Disk(_) => true,
-            Self::Address(_)
+            Self::Temporary(_) => true,
+            Self::Disk(_)
+            | Self::Address(_)
             | Self::NoFolder { .. }
             | Self::TooLarge { .. }
             | Self::NoList { .. }
@@ -278,9 +282,10 @@ async fn download(remote: &Remote, file: &str, most: u64) -> Result<Option<TempP
         attempt += 1;
         let temporary = tempfile::Builder::new().prefix("larder-import-").tempfile();
         let mut temporary =
-            temporary.map_err(disk::<Error>("make a file in", &std::env::temp_dir()))?;
+            temporary.map_err(temporary_error("make a file in", &std::env::temp_dir()))?;
         let path = temporary.path().to_owned();
-        let keep = |chunk: &[u8]| temporary.write_all(chunk).map_err(disk("write", &path));
+        let keep =
+            |chunk: &[u8]| temporary.write_all(chunk).map_err(temporary_error("write", &path));
         match receive(remote, file, most, keep).await {
             Ok(found) => return Ok(found.then(|| temporary.into_temp_path())),
             Err(Error::Remote { source, .. })
@@ -291,6 +296,11 @@ async fn download(remote: &Remote, file: &str, most: u64) -> Result<Option<TempP
             Err(error) => return Err(error),
         }
     }
+}
+
+fn temporary_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let named = disk::<DiskError>(what, path);
+    |source| Error::Temporary(named(source))
 }
 
 /// Asks for a file and hands on what comes; false where there is none.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use larder_schema::eups::{ListFault, TagList};
 use larder_schema::product::ParseLabelError;
-use larder_schema::{BuildKey, DistributionVersion, Label, ProductName};
+use larder_schema::{BuildKey, DistributionVersion, Label, Platform, ProductName};
 
+use super::bring::Way;
 use super::config::Config;
 use super::distribute::{self, Now};
+use super::environment::{self, Environment, MAX_ENVIRONMENT_BYTES};
 use super::manifests::Listed;
 use super::release::{Release, is_moving};
 use super::report::{Distributed, Report, Tagged};
@@ -42,7 +44,7 @@ enum Fault {
 
 /// The tag lists that could be read.
 #[derive(Debug, Default)]
-pub struct Lists(Vec<TagList>);
+pub struct Lists(Vec<(TagList, Option<Environment>)>);
 
 /// Reads the lists of these tags, or of all.
 pub async fn read(
@@ -74,7 +76,11 @@ fn shown(tag: &str) -> String {
     format!("tag {}", crate::import::shown(tag))
 }
 
-async fn list(root: &Root, config: &Config, tag: &str) -> Result<TagList, Fault> {
+async fn list(
+    root: &Root,
+    config: &Config,
+    tag: &str,
+) -> Result<(TagList, Option<Environment>), Fault> {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte);
     if tag.is_empty() || tag.starts_with('.') || !tag.bytes().all(is_word) {
         return Err(Fault::Name);
@@ -86,7 +92,10 @@ async fn list(root: &Root, config: &Config, tag: &str) -> Result<TagList, Fault>
     if list.tag != tag {
         return Err(Fault::OfAnother { tag: crate::import::shown(&list.tag) });
     }
-    Ok(list)
+    let environment = root.read(&format!("env/{tag}.env"), MAX_ENVIRONMENT_BYTES).await?;
+    // A server that has a page for everything has none of these.
+    let environment = environment.filter(|bytes| !bytes.trim_ascii_start().starts_with(b"<"));
+    Ok((list, environment.map(Environment::of)))
 }
 
 impl Lists {
@@ -95,7 +104,7 @@ impl Lists {
         let mut flavors: Vec<&str> = shelf.flavors().iter().map(|(flavor, _)| *flavor).collect();
         flavors.push(GENERIC);
         let mut packages = BTreeSet::new();
-        for line in self.0.iter().flat_map(|list| &list.lines) {
+        for line in self.0.iter().flat_map(|(list, _)| &list.lines) {
             for flavor in flavors.iter().filter(|it| [**it, GENERIC].contains(&&*line.flavor)) {
                 let found = shelf.find(&line.product, &line.version, &[*flavor, GENERIC]);
                 packages.extend(found);
@@ -113,10 +122,11 @@ impl Lists {
         report: &mut Report,
     ) -> Vec<(DistributionVersion, Release)> {
         let mut releases: Vec<(DistributionVersion, Release)> = Vec::new();
-        let (moving, fixed): (Vec<&TagList>, Vec<&TagList>) =
-            self.0.iter().partition(|list| is_moving(&list.tag));
-        for list in fixed.into_iter().chain(moving) {
+        let (moving, fixed): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|(list, _)| is_moving(&list.tag));
+        for (list, environment) in fixed.into_iter().chain(moving) {
             let release = Release::of(list, shelf, listed, &came).and_then(|release| {
+                let release = Release { environment: environment.clone(), ..release };
                 let version = release.version(&releases)?;
                 Ok((version, release))
             });
@@ -131,7 +141,7 @@ impl Lists {
 
 /// Publishes the distributions, and moves the tags that move.
 pub async fn publish(
-    remote: &Remote,
+    way: &Way,
     name: &ProductName,
     releases: &[(DistributionVersion, Release)],
     report: &mut Report,
@@ -139,12 +149,12 @@ pub async fn publish(
     let mut there: BTreeSet<&DistributionVersion> = BTreeSet::new();
     for (version, release) in releases {
         let is_there = there.contains(version) && is_moving(&release.tag);
-        if !is_there && !distribute(remote, name, version, release, report).await? {
+        if !is_there && !distribute(way, name, version, release, report).await? {
             continue;
         }
         there.insert(version);
         if is_moving(&release.tag) {
-            move_tag(remote, name, version, release, report).await?;
+            move_tag(&way.remote, name, version, release, report).await?;
         }
     }
     Ok(())
@@ -152,7 +162,7 @@ pub async fn publish(
 
 /// Publishes a release on all its platforms; false where one of them is refused.
 async fn distribute(
-    remote: &Remote,
+    way: &Way,
     name: &ProductName,
     version: &DistributionVersion,
     release: &Release,
@@ -160,8 +170,16 @@ async fn distribute(
 ) -> Result<bool, Error> {
     let mut is_whole = true;
     for (platform, builds) in &release.builds {
-        let document = distribute::document(name, version, release, platform);
-        let now = match distribute::publish(remote, &document).await {
+        let beside = match environment(way, release, platform).await {
+            Ok(beside) => beside,
+            Err(error) => {
+                report.refuse(shown(&release.tag), &error);
+                is_whole = false;
+                continue;
+            }
+        };
+        let document = distribute::document(name, version, release, platform, beside.as_ref());
+        let now = match distribute::publish(&way.remote, &document).await {
             Ok(now) => now,
             Err(error) if ends_all(&error) => return Err(error.into()),
             Err(error) => {
@@ -181,11 +199,23 @@ async fn distribute(
             name: name.clone(),
             version: version.clone(),
             platform: platform.clone(),
-            builds: builds.len(),
+            builds: builds.len() + usize::from(beside.is_some()),
             existing: now == Now::There,
         });
     }
     Ok(is_whole)
+}
+
+/// Publishes the environment of a release, if it has one.
+async fn environment(
+    way: &Way,
+    release: &Release,
+    platform: &Platform,
+) -> Result<Option<BuildKey>, environment::Error> {
+    match &release.environment {
+        Some(it) => it.publish(&way.remote, &way.memory, platform).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn move_tag(
