@@ -6,11 +6,14 @@ use std::process::Stdio;
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::{Checksum, Sha256};
 use larder_tests::archives::{Packed, pack};
+use larder_tests::data::test_data;
 use larder_tests::eups_root::{EupsRoot, tarball};
 use larder_tests::folder_server::{FolderServer, Manner};
 use larder_tests::process::watch;
 use larder_tests::{Larder, Ran, TestRegistry, until};
 use serde_json::{Value, json};
+
+use crate::eups_client::{User, clients};
 
 const BASE: (&str, &str) = ("lz_base", "1.4.2+b101");
 const MATH: (&str, &str) = ("lz_math", "g1a2b3c4+5d6e7f");
@@ -607,4 +610,56 @@ async fn ten_thousand_manifests_are_listed_in_little_memory() {
     let told = ran.expect(0).stdout;
     assert!(told.contains(&format!("would import {COUNT} packages")), "{told}");
     assert!(peak < 150 << 20, "the client had {} MiB", peak >> 20);
+}
+
+/// Five products that need each other, declared and packed by the client itself.
+const PACK: &str = r#"
+make() {
+  folder=$STACK/Linux64/$1/$2
+  mkdir -p $folder/ups $folder/bin $folder/lib
+  printf '#!/bin/sh\necho %s\n' $1 >$folder/bin/$1
+  chmod +x $folder/bin/$1
+  echo $1 $2 >$folder/lib/lib$1.so.1
+  ln -s lib$1.so.1 $folder/lib/lib$1.so
+  printf "$3"'envPrepend(PATH, ${PRODUCT_DIR}/bin)\n' >$folder/ups/$1.table
+  eups declare -t current -r $folder $1 $2
+}
+make lz_base 1.4.2+b101 ''
+make lz_data 2026.11 ''
+make lz_io 1.5.8 'setupRequired(lz_base)\n'
+make lz_math g1a2b3c4d+5e6f 'setupRequired(lz_base >= 1.4)\n'
+make lz_app 3.1.0+b103 'setupRequired(lz_math)\nsetupRequired(lz_io [>= 1.0])\nsetupOptional(lz_data)\n'
+eups distrib create -d tarball -s $STACK/packed lz_app 3.1.0+b103
+eups distrib declare -s $STACK/packed -t current
+"#;
+
+#[tokio::test]
+async fn what_eups_packed_itself_is_installed_from_here_as_from_there() {
+    let clients = clients();
+    if clients.is_empty() || test_data("venv/bin").is_none() {
+        return;
+    }
+    for client in clients {
+        let registry = TestRegistry::start().await;
+        let user = |root: String| User::new(&client, registry.folder(), root);
+        let maker = user(String::new());
+        maker.bash(PACK).expect(0);
+        let packed = maker.stack.join("packed").to_string_lossy().into_owned();
+
+        let report: Value = import(&larder(&registry), &packed, &[]).expect(0).json();
+
+        assert_eq!(report["imported"].as_array().unwrap().len(), 5, "{report:#}");
+        let here = user(format!("{}/eups/linux-x86_64", registry.origin()));
+        let there = user(packed);
+        for one in [&here, &there] {
+            one.bash("eups distrib install -t current lz_app").expect(0);
+        }
+        let trees = [&here, &there].map(|one| one.stack.join("Linux64"));
+        let compared = std::process::Command::new("diff").arg("-r").args(&trees).output().unwrap();
+        let compared = Ran::of(compared).expect(0);
+        assert_eq!(compared.stdout, "");
+        let ran = here.bash("setup lz_app\nlz_app\nlz_base\nlz_data\n").expect(0);
+        assert_eq!(ran.stdout, "lz_app\nlz_base\nlz_data\n");
+        here.bash("eups distrib install lz_math g1a2b3c4d+5e6f").expect(0);
+    }
 }

@@ -128,6 +128,8 @@ fn told(session: &Session, report: &Report, done: &str) -> Result<Exit, Failure>
 
 fn failure(error: Error) -> Failure {
     let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
-    let hint = error.remote().and_then(crate::remote::Error::hint);
+    let known = error.remote().and_then(crate::remote::Error::hint);
+    let go_on = "run it again to go on: what came in is not fetched again";
+    let hint = known.or_else(|| matches!(error, Error::Ended { .. }).then(|| go_on.to_owned()));
     Failure { hint, ..Failure::new(exit, error) }
 }
