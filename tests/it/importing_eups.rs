@@ -9,8 +9,9 @@ use larder_tests::archives::{Packed, pack};
 use larder_tests::data::test_data;
 use larder_tests::eups_root::{EupsRoot, tarball};
 use larder_tests::folder_server::{FolderServer, Manner};
+use larder_tests::noise::Noise;
 use larder_tests::process::watch;
-use larder_tests::{Larder, Ran, TestRegistry, until};
+use larder_tests::{Larder, Proxy, Ran, TestRegistry, until};
 use serde_json::{Value, json};
 
 use crate::eups_client::{User, clients};
@@ -198,6 +199,25 @@ async fn a_run_that_is_killed_goes_on_where_it_was() {
         asked.iter().filter(|it| it.starts_with("GET") && it.ends_with(".gz")).collect();
     assert_eq!(fetched, [&format!("GET {held}")]);
     assert_eq!(report["distributions"][0]["builds"], 3);
+}
+
+#[tokio::test]
+async fn a_tarball_that_is_cut_on_the_way_is_fetched_anew() {
+    let registry = TestRegistry::start().await;
+    let mut root = EupsRoot::new();
+    let noise = Noise::of(7).bytes(400_000);
+    let large = [Packed::File("large/1.0/share/x".to_owned(), noise, false)];
+    root.package_of("large", "1.0", &[], &pack(ArchiveFormat::TarGz, &large));
+    let server = FolderServer::start(root.path(), Manner::Lists);
+    let proxy = Proxy::start(server.origin()).await;
+    proxy.cut_coming_down(150_000, 2);
+
+    let report: Value = import(&larder(&registry), &proxy.origin(), &[]).expect(0).json();
+
+    assert_eq!((products(&report, "imported").len(), proxy.cuts()), (1, 2));
+    let path = format!("/{}", root.tarball("large", "1.0"));
+    let fetched = server.asked().into_iter().filter(|asked| *asked == format!("GET {path}"));
+    assert_eq!(fetched.count(), 3);
 }
 
 #[tokio::test]
