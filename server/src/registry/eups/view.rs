@@ -1,6 +1,6 @@
 //! A package root in one state of the catalog.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_schema::closure::install_order;
 use larder_schema::eups::{EupsVersion, ListLine, TagList, build_name_of, tag_of};
@@ -202,8 +202,19 @@ impl View<'_> {
     /// Where several names have one tag, it is that of the name which is set to go first, else of the one
     /// that was there first; the others' have their names in front. So nobody takes a tag from another.
     fn distributions(&self) -> Result<BTreeMap<String, u64>, RootError> {
+        let releases = self.source.releases()?;
+        let tags: BTreeSet<(ProductName, String)> = releases
+            .iter()
+            .filter(|release| release.tag.is_some())
+            .map(|release| (release.name.clone(), release.eups.clone()))
+            .collect();
         let mut of_tags: BTreeMap<String, Vec<Release>> = BTreeMap::new();
-        for release in self.source.releases()? {
+        // What is only there so that a tag can point to it needs no tag of its own.
+        let is_told = |release: &Release| match state_of(release) {
+            Some(tag) => !tags.contains(&(release.name.clone(), tag.to_owned())),
+            None => true,
+        };
+        for release in releases.into_iter().filter(is_told) {
             of_tags.entry(release.eups.clone()).or_default().push(release);
         }
         let firsts = self.source.firsts()?;
@@ -335,6 +346,15 @@ impl View<'_> {
     fn no_tag(&self, tag: &str) -> RootError {
         RootError::NoTag { tag: tag.to_owned(), platform: self.root.platform.clone() }
     }
+}
+
+/// The tag that a distribution is a state of: an import calls what `current` once stood for
+/// `current_1a2b3c4d`.
+fn state_of(release: &Release) -> Option<&str> {
+    let (tag, digits) = release.eups.rsplit_once('_')?;
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let is_state = release.tag.is_none() && digits.len() == 8 && digits.bytes().all(is_digit);
+    is_state.then_some(tag)
 }
 
 /// The tag of a distribution that has no right to it alone.
