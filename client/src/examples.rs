@@ -84,6 +84,16 @@ const OF_COMMANDS: &[(&str, &[Example])] = &[
         )],
     ),
     (
+        "import eups",
+        &[
+            ("larder import eups https://eups.example.org/stack --dry-run", "what would come in?"),
+            (
+                "larder import eups /srv/eups/stack --tag w_2026_47 --tag w_latest",
+                "two tags, with all that they need",
+            ),
+        ],
+    ),
+    (
         "install",
         &[
             (

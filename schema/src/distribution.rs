@@ -14,7 +14,7 @@ use crate::text::{Text, Url};
 use crate::version::DistributionVersion;
 
 /// The most parameters of a distribution.
-const MAX_PARAMETERS: usize = 64;
+pub const MAX_PARAMETERS: usize = 64;
 
 /// A named, versioned, immutable list of exact builds for one platform, to be deployed together.
 ///
@@ -383,7 +383,8 @@ impl Distribution {
     }
 }
 
-fn is_parameter(name: &str) -> bool {
+/// Whether this can be the name of a parameter.
+pub fn is_parameter(name: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (1..=64).contains(&name.len()) && name.bytes().all(is_word)
 }

@@ -9,17 +9,23 @@ mod expression;
 mod flavor;
 mod list;
 mod manifest;
+mod mapping;
 mod name;
+mod range;
+mod table;
 mod tag;
 
 pub use expression::expression;
 pub use flavor::{flavor_of, platform_of};
 pub use list::{ListFault, ListLine, TagList};
 pub use manifest::{Manifest, ManifestFault, ManifestLine};
+pub use mapping::name_of_version;
 pub use name::{
     EupsVersion, NotHeld, ParseEupsVersionError, Shape, build_name_of, folder_of, holds_product,
     version_of,
 };
+pub use range::requirement;
+pub use table::{Action, Chosen, Needed, Setup, Table, TableFault, Verb};
 pub use tag::{tag_of, version_of_tag};
 
 /// How a tag list, a manifest or a table is read: no line beyond this counts.

@@ -10,7 +10,7 @@ use larder_tests::{Larder, Ran, TestRegistry};
 use crate::real::with_python;
 
 /// Each client that is here; where there is none, that is said.
-fn clients() -> Vec<PathBuf> {
+pub(crate) fn clients() -> Vec<PathBuf> {
     let homes = std::env::var_os("EUPS_HOME").unwrap_or_default();
     let homes: Vec<PathBuf> =
         std::env::split_paths(&homes).filter(|home| home.join("bin/setups.sh").is_file()).collect();
@@ -21,21 +21,21 @@ fn clients() -> Vec<PathBuf> {
 }
 
 /// A user of EUPS: a client, a stack of their own, and a package root.
-struct User {
+pub(crate) struct User {
     client: PathBuf,
-    stack: PathBuf,
+    pub(crate) stack: PathBuf,
     root: String,
 }
 
 impl User {
-    fn new(client: &Path, folder: &Path, root: String) -> Self {
+    pub(crate) fn new(client: &Path, folder: &Path, root: String) -> Self {
         let stack = folder.join(format!("stack{}", std::fs::read_dir(folder).unwrap().count()));
         std::fs::create_dir_all(stack.join("ups_db")).unwrap();
         Self { client: client.to_owned(), stack, root }
     }
 
     /// Runs lines of bash in which EUPS was begun.
-    fn bash(&self, lines: &str) -> Ran {
+    pub(crate) fn bash(&self, lines: &str) -> Ran {
         let begin = "set -e\n. \"$CLIENT/bin/setups.sh\"\nexport EUPS_PATH=\"$STACK\"\n";
         let mut bash = Command::new("bash");
         bash.arg("-c")

@@ -5,14 +5,14 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use larder_schema::archive::ArchiveFormat;
 use larder_tests::archives::header;
 use larder_tests::data::is_campaign;
 use larder_tests::noise::Noise;
-use larder_tests::process::peak_memory;
-use larder_tests::{Larder, Proxy, Ran, ServerProcess};
+use larder_tests::process::watch;
+use larder_tests::{Larder, Proxy, ServerProcess};
 use tar::EntryType;
 
 const MIB: u64 = 1 << 20;
@@ -36,20 +36,6 @@ fn write_archive(path: &Path) -> u64 {
     file.write_all(&[0; 1024]).unwrap();
     file.into_inner().unwrap().sync_all().unwrap();
     path.metadata().unwrap().len()
-}
-
-/// Waits for a client's end, and looks on the way how much memory it has.
-fn watch(mut client: Child) -> (Ran, u64) {
-    let mut peak = 0;
-    while client.try_wait().unwrap().is_none() {
-        let status = Path::new("/proc").join(client.id().to_string()).join("status");
-        let lives = std::fs::read_to_string(status).is_ok_and(|text| text.contains("VmHWM"));
-        if lives {
-            peak = peak.max(std::panic::catch_unwind(|| peak_memory(client.id())).unwrap_or(0));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    (Ran::of(client.wait_with_output().unwrap()), peak)
 }
 
 fn spawn(larder: &Larder, arguments: &[&str]) -> Child {

@@ -19,6 +19,7 @@ mod fetching;
 mod guides;
 mod hostile;
 mod identify;
+mod importing_eups;
 mod large;
 mod lists;
 mod living;

@@ -21,6 +21,8 @@ pub mod archives;
 pub mod builders;
 pub mod client;
 pub mod data;
+pub mod eups_root;
+pub mod folder_server;
 pub mod http;
 pub mod liar;
 pub mod noise;

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use crate::client::Ran;
 use crate::http::Http;
 use crate::wait::{until, until_blocking};
 
@@ -172,6 +174,21 @@ pub fn peak_memory(id: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
     kibibytes * 1024
+}
+
+/// Waits for a client's end, and looks on the way how much memory it has; it must not print more than
+/// a pipe holds.
+pub fn watch(mut client: Child) -> (Ran, u64) {
+    let mut peak = 0;
+    while client.try_wait().unwrap().is_none() {
+        let status = Path::new("/proc").join(client.id().to_string()).join("status");
+        let lives = std::fs::read_to_string(status).is_ok_and(|text| text.contains("VmHWM"));
+        if lives {
+            peak = peak.max(std::panic::catch_unwind(|| peak_memory(client.id())).unwrap_or(0));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (Ran::of(client.wait_with_output().unwrap()), peak)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `larder import`: publishes what other tools made.
 
+pub mod eups;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -28,6 +30,8 @@ pub struct ImportArgs {
 pub enum ImportKind {
     /// Publish Python wheels, byte for byte as they are
     Wheel(WheelArgs),
+    /// Publish the packages and tags of an EUPS package root; tarballs byte for byte
+    Eups(eups::EupsArgs),
 }
 
 /// Arguments of `larder import wheel`.
@@ -62,6 +66,7 @@ pub struct WheelArgs {
 pub async fn run(args: ImportArgs, session: &Session) -> Result<Exit, Failure> {
     match args.kind {
         ImportKind::Wheel(args) => wheel(args, session).await,
+        ImportKind::Eups(args) => eups::run(args, session).await,
     }
 }
 

@@ -131,7 +131,7 @@ pub async fn publish(
 /// Publishes `order`.
 pub async fn send(session: &Session, order: &Order) -> Result<Outcome, Failure> {
     let remote = session.remote()?;
-    match publish::publish(&remote, &memory(session), order, session.progress).await {
+    match publish::publish(&remote, &uploads(session), order, session.progress).await {
         Ok(outcome) => Ok(outcome),
         Err(error) => Err(failure(&remote, order, error).await),
     }
@@ -175,7 +175,7 @@ fn warn_of_widened(session: &Session, widened: &[String]) {
 }
 
 /// Where uploads are remembered: beside the settings.
-fn memory(session: &Session) -> Memory {
+pub fn uploads(session: &Session) -> Memory {
     let file = session.config_file().ok();
     let folder = file.as_deref().and_then(|file| file.parent()).map(|f| f.join("uploads"));
     folder.map_or_else(Memory::default, Memory::in_folder)

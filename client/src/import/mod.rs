@@ -1,11 +1,12 @@
-//! Python wheels read as builds.
+//! Other packagings read as builds: Python wheels here, EUPS package roots in [`eups`].
 //!
-//! The archive is the wheel itself, byte for byte; here the record is made that goes with it, from
+//! The archive of a wheel is the wheel itself, byte for byte; here the record is made that goes with it, from
 //! the file name and what the wheel says of itself. Nothing here sends anything.
 
 pub mod dependencies;
 pub mod entry_points;
 mod error;
+pub mod eups;
 pub mod filename;
 pub mod interpreter;
 pub mod markers;

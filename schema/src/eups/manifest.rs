@@ -11,7 +11,7 @@ use crate::Sha256;
 /// use larder_schema::eups::Manifest;
 ///
 /// let text = "EUPS distribution manifest for lz_math (2.0.0+b102). Version 1.0\n\
-///             # pkg flavor version tablefile installation_directory installID\n\
+///             ## pkg flavor version tablefile installation_directory installID\n\
 ///             lz_base Linux64 1.4.2+b101 none lz_base/1.4.2+b101 lz_base-1.4.2+b101@Linux64.tar.gz\n\
 ///             lz_math Linux64 2.0.0+b102 none lz_math/2.0.0+b102 lz_math-2.0.0+b102@Linux64.tar.gz\n";
 /// let manifest = Manifest::read(text).unwrap();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::mapping::becomes;
 use crate::{Build, BuildName, DependencyKind, Entry, EntryKind, EntryPath, ProductName};
 
 /// The most characters of a version.
@@ -105,7 +106,9 @@ pub fn version_of(build: &Build) -> Result<EupsVersion, NotHeld> {
         return Err(NotHeld::Needs { needed: needed.product.clone() });
     }
     let spelled = EupsVersion::of_build(&build.name());
-    let Some(folder) = &build.product_dir else { return Ok(spelled) };
+    let Some(folder) = &build.product_dir else {
+        return Ok(of_metapackage(build).unwrap_or(spelled));
+    };
     let Ok(packed) = folder.name().parse::<EupsVersion>() else { return Ok(spelled) };
     let is_upstream = build.upstream_version.as_ref().is_some_and(|it| it.as_str() == packed.0);
     // The name of a build is its own, with a dash only where it came from EUPS so; another's never.
@@ -114,6 +117,12 @@ pub fn version_of(build: &Build) -> Result<EupsVersion, NotHeld> {
         Some(name) if is_upstream && name == build.name() => packed,
         Some(_) => spelled,
     })
+}
+
+/// The version of a metapackage that came from EUPS: it has no archive that could be laid out for it.
+fn of_metapackage(build: &Build) -> Option<EupsVersion> {
+    let version = build.upstream_version.as_ref()?.as_str().parse().ok()?;
+    (build.archive.is_none() && becomes(&version, &build.name())).then_some(version)
 }
 
 /// The build that a version is the name of, in either spelling: `1.4.2+b101`, `1.4.2-b101`.
@@ -188,6 +197,18 @@ mod tests {
         assert_eq!(version("afw/g1a2b3c4+5d6e7f", None), "g1a2b3c4+5d6e7f");
         assert_eq!(version("afw/1.4.2-b101", None), "1.4.2+b101");
         assert_eq!(version("afw/1.4.2-b101", Some("1.4.2-b101")), "1.4.2-b101");
+    }
+
+    #[test]
+    fn a_metapackage_that_came_from_eups_keeps_its_version() {
+        let named = |id: &str, upstream: &str| {
+            let mut made = build("afw", None, Some(upstream));
+            made.build = id.parse().unwrap();
+            version_of(&made).unwrap().to_string()
+        };
+        assert_eq!(named("eups", "1.4.2"), "1.4.2");
+        assert_eq!(named("b101", "1.4.2"), "1.4.2+b101");
+        assert_eq!(named("b101", "1.4.2-b101"), "1.4.2-b101");
     }
 
     #[test]
