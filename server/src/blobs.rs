@@ -250,6 +250,11 @@ impl Blobs {
     }
 }
 
+/// Whether a key is of something that was made of an archive, and can be made again.
+pub fn is_derived(key: &str) -> bool {
+    key.strip_prefix(DERIVED).is_some_and(|rest| rest.starts_with('/'))
+}
+
 fn to_key(key: &str) -> Result<Key, Error> {
     Key::parse(key).map_err(|source| Error::Key { key: key.to_owned(), source })
 }

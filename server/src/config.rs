@@ -33,6 +33,8 @@ pub struct Config {
     pub publish: Publish,
     /// When binaries are reused.
     pub plan: Plan,
+    /// How package roots look to EUPS.
+    pub eups: Eups,
     /// Who may read.
     pub access: Access,
     /// How requests are served.
@@ -61,6 +63,15 @@ pub struct Plan {
     pub policy: Policy,
     /// For single ones.
     pub policies: BTreeMap<ProductName, Policy>,
+}
+
+/// How package roots look to EUPS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Eups {
+    /// Distributions whose versions and tags are EUPS's tags before those of others, which have their
+    /// names in front where there is a clash.
+    pub names: Vec<ProductName>,
 }
 
 /// Products whose names read alike.
@@ -148,6 +159,7 @@ impl Default for Config {
             blobs: "files".to_owned(),
             publish: Publish::default(),
             plan: Plan::default(),
+            eups: Eups::default(),
             access: Access::default(),
             http: Http::default(),
             log: Log::default(),

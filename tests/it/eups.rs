@@ -7,7 +7,7 @@ use larder_schema::archive::ArchiveFormat;
 use larder_schema::eups::TagList;
 use larder_server::config::Readers;
 use larder_tests::{
-    BuildBuilder, Larder, PackageRoot, Packed, Parcel, TestRegistry, build, distribution,
+    BuildBuilder, Larder, PackageRoot, Packed, Parcel, TestRegistry, build, distribution, until,
 };
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ async fn ordinary_builds_install_with_all_that_they_need() {
     assert!(String::from_utf8(read("bin/afw-show")).unwrap().contains("from lsst.afw.cli import"));
     insta::assert_snapshot!(String::from_utf8(read("ups/afw.table")).unwrap(), @r"
     # Made by larder for afw@17.0.1-b8466.
-    setupRequired(log [>= 1.2.0 && < 2.0.0])
+    setupRequired(log >= 1.2.0 && < 2.0.0)
     envPrepend(PATH, ${PRODUCT_DIR}/bin)
     envPrepend(PATH, ${PRODUCT_DIR}/bin)
     ");
@@ -156,7 +156,7 @@ async fn a_metapackage_is_a_tarball_with_a_table() {
     assert_eq!(installed.len(), 3);
     let folder = stack.join("apps/1.0.0+b1");
     let table = std::fs::read_to_string(folder.join("ups/apps.table")).unwrap();
-    assert!(table.contains("setupRequired(afw [>= 0.0.0])"), "{table}");
+    assert!(table.contains("setupRequired(afw >= 0.0.0)"), "{table}");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
 }
 
@@ -384,15 +384,110 @@ async fn spoiled_bytes_are_never_delivered_whole() {
     registry.kept().iter().chain(&made(&registry)).for_each(|file| spoil(file));
 
     for name in ["log-1.2.0+b1", "afw-g1a2b3c4"] {
-        let answer = http.try_send(http.request(reqwest::Method::GET, &url(name))).await;
-        assert!(answer.is_err(), "{name} came whole although its bytes were spoiled");
+        let asked = http.request(reqwest::Method::GET, &url(name)).header("range", "bytes=0-9");
+        assert!(http.try_send(asked).await.is_err(), "{name} came although its bytes were spoiled");
     }
     // It was never asked for: what would be made of spoiled bytes would have a good sum of its own.
     http.get(&url("afw-17.0.1+b8466")).await.expect(500);
     let manifest = format!("/eups/{PLATFORM}/manifests/afw-17.0.1+b8466@Linux64.manifest");
     let answer = http.try_send(http.request(reqwest::Method::GET, &manifest)).await;
     assert!(answer.is_err(), "a manifest came whole although a tarball of it cannot be made");
-    assert_eq!(made(&registry).len(), 1);
+}
+
+#[tokio::test]
+async fn a_spoiled_tarball_that_was_made_is_made_again() {
+    let mut registry = TestRegistry::start().await;
+    registry.may_be_damaged();
+    let [log, afw] = afw_and_log();
+    registry.publish_all(&[&log, &afw]).await;
+    let root = root(&registry);
+    let good = root.tarball("log", "1.2.0+b1").await;
+    let http = registry.anybody();
+    let url = format!("/eups/{PLATFORM}/log-1.2.0+b1@Linux64.tar.gz");
+
+    made(&registry).iter().for_each(|file| spoil(file));
+    let cut = http.try_send(http.request(reqwest::Method::GET, &url)).await;
+    until("the spoiled file is gone", async || made(&registry).is_empty().then_some(())).await;
+    let again = root.tarball("log", "1.2.0+b1").await;
+
+    assert!(cut.is_err());
+    assert!(again == good);
+}
+
+#[tokio::test]
+async fn a_test_build_or_a_withdrawn_one_does_not_keep_a_name() {
+    let registry = TestRegistry::start().await;
+    let packed = |id: &str, bytes: &[u8]| {
+        build("afw", &format!("17.0.1-{id}"))
+            .format(ArchiveFormat::TarGz)
+            .file("afw/g1a2b3c4/ups/afw.table", b"")
+            .file("afw/g1a2b3c4/lib", bytes)
+    };
+    let test = registry.publish(packed("b1", b"test").field("test", json!(true))).await;
+    let gone = registry.publish(packed("b2", b"gone")).await;
+    let good = registry.publish(packed("b3", b"good")).await;
+    registry.distribute(&distribution("apps", "1.0.0").of([&good])).await;
+    let read: Value = registry.anybody().read(&gone.path()).await;
+    let said = json!({"subject": read["digest"], "kind": "withdrawn", "reason": "it crashes"});
+    registry.admin().post("/api/v1/statements", &said).await.expect(201);
+    let root = root(&registry);
+
+    let tarball = root.tarball("afw", "g1a2b3c4").await;
+
+    assert!(tarball == good.bytes() && tarball != test.bytes());
+    assert_eq!(root.tagged("v1_0_0").await["afw"], "g1a2b3c4");
+    assert_eq!(root.manifest("afw", "g1a2b3c4").await.lines[0].sha256, Some(good.sha256()));
+}
+
+#[tokio::test]
+async fn a_tag_is_that_of_one_distribution_and_others_have_their_names_in_front() {
+    let registry = TestRegistry::start().await;
+    let builds =
+        ["1.0.0-b1", "1.0.0-b2"].map(|name| build("dep", name).file("a", name.as_bytes()).pack());
+    registry.publish_all(&[&builds[0], &builds[1]]).await;
+    let one = |name: &str, version: &str, of: &Parcel| {
+        distribution(name, version).of([of]).field("roots", json!(["dep"]))
+    };
+    registry.distribute(&one("official", "w_2026_47", &builds[0])).await;
+    registry.distribute(&one("mine", "w_2026_47", &builds[1])).await;
+    registry.distribute(&one("mine", "w_2026_48", &builds[1])).await;
+    for name in ["mine", "official"] {
+        let path = format!("/api/v1/tags/{name}/current");
+        registry.admin().put(&path, &json!({"version": "w_2026_47"})).await.expect(200);
+    }
+    let root = root(&registry);
+
+    let tags = root.tags().await;
+
+    assert_eq!(tags, ["current", "mine_current", "mine_w_2026_47", "w_2026_47", "w_2026_48"]);
+    for (tag, version) in [
+        ("current", "1.0.0+b1"),
+        ("w_2026_47", "1.0.0+b1"),
+        ("mine_w_2026_47", "1.0.0+b2"),
+        ("w_2026_48", "1.0.0+b2"),
+    ] {
+        assert_eq!(root.tagged(tag).await["dep"], version, "{tag}");
+    }
+    let of_tag = PackageRoot::new(registry.anybody(), &format!("{PLATFORM}/mine_w_2026_47"));
+    assert_eq!(of_tag.tags().await, ["mine_w_2026_47"]);
+}
+
+#[tokio::test]
+async fn names_that_are_set_go_first_and_what_eups_keeps_for_itself_is_no_tag() {
+    let registry = TestRegistry::start_with(|config| {
+        config.eups.names = vec!["official".parse().unwrap()];
+    })
+    .await;
+    let afw = registry.publish(build("afw", "1.0.0-b1").file("a", b"a")).await;
+    for (name, version) in [("mine", "w_1"), ("official", "w_1"), ("mine", "keep")] {
+        registry.distribute(&distribution(name, version).of([&afw])).await;
+    }
+    registry.admin().put("/api/v1/tags/mine/latest", &json!({"version": "w_1"})).await.expect(200);
+    let root = root(&registry);
+
+    assert_eq!(root.tags().await, ["mine_w_1", "w_1"]);
+    assert_eq!(root.status("keep.list").await, 404);
+    assert_eq!(root.status("latest.list").await, 404);
 }
 
 #[tokio::test]

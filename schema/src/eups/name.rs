@@ -111,8 +111,12 @@ pub fn version_of(build: &Build) -> Result<EupsVersion, NotHeld> {
     };
     let Ok(packed) = folder.name().parse::<EupsVersion>() else { return Ok(spelled) };
     let is_upstream = build.upstream_version.as_ref().is_some_and(|it| it.as_str() == packed.0);
-    // The name of a build, its own or another's, is not taken from an archive.
-    Ok(if is_upstream || build_name_of(&packed.0).is_none() { packed } else { spelled })
+    // The name of a build is its own, with a dash only where it came from EUPS so; another's never.
+    Ok(match build_name_of(&packed.0) {
+        None => packed,
+        Some(name) if is_upstream && name == build.name() => packed,
+        Some(_) => spelled,
+    })
 }
 
 /// The version of a metapackage that came from EUPS: it has no archive that could be laid out for it.
@@ -210,6 +214,7 @@ mod tests {
     #[test]
     fn an_archive_cannot_take_the_name_of_another_build_or_a_bad_one() {
         assert_eq!(version("afw/9.0.0+b1", None), "1.4.2+b101");
+        assert_eq!(version("afw/9.0.0+b1", Some("9.0.0+b1")), "1.4.2+b101");
         assert_eq!(version("afw/a b", Some("a b")), "1.4.2+b101");
         assert_eq!(version("afw/a@b", Some("a@b")), "1.4.2+b101");
     }

@@ -218,19 +218,22 @@ CREATE TABLE dependants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dependants_product ON dependants (product, build);
 
+-- eups: its version as a tag of EUPS. document: last, as what lies behind a long text is slow to come by.
 CREATE TABLE distributions (
     seq      INTEGER PRIMARY KEY,
     name     TEXT NOT NULL,
     version  TEXT NOT NULL,
     platform TEXT NOT NULL,
     stage    TEXT NOT NULL,
-    document TEXT NOT NULL,
+    eups     TEXT NOT NULL,
     digest   BLOB NOT NULL,
     at       TEXT NOT NULL,
     by       TEXT NOT NULL,
+    document TEXT NOT NULL,
     UNIQUE (name, version, platform)
 ) STRICT;
 CREATE INDEX distributions_digest ON distributions (digest);
+CREATE INDEX distributions_eups ON distributions (eups);
 
 CREATE TABLE distribution_builds (
     build        INTEGER NOT NULL REFERENCES builds (seq),
@@ -250,16 +253,19 @@ CREATE TABLE eups_tarballs (
 ) STRICT;
 
 -- Every move of every tag, in the order of moving; the highest serial is where a tag stands.
+-- eups: the tag as one of EUPS.
 CREATE TABLE tags (
     id      INTEGER PRIMARY KEY,
     name    TEXT NOT NULL,
     tag     TEXT NOT NULL,
     serial  INTEGER NOT NULL,
     version TEXT NOT NULL,
+    eups    TEXT NOT NULL,
     at      TEXT NOT NULL,
     by      TEXT NOT NULL,
     UNIQUE (name, tag, serial)
 ) STRICT;
+CREATE INDEX tags_eups ON tags (eups);
 
 CREATE TABLE statements (
     id      INTEGER PRIMARY KEY,

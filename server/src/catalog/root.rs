@@ -22,6 +22,9 @@ pub struct Held {
     pub platform: Platform,
     /// Its number in the order of publication.
     pub seq: u64,
+    /// Whether it is shown to who asks for no build by its name: no test build and none that was withdrawn
+    /// is, unless a distribution that was not lists it.
+    pub is_shown: bool,
 }
 
 /// A distribution, under its version or under a tag that points to it.
@@ -33,6 +36,8 @@ pub struct Release {
     pub version: DistributionVersion,
     /// The tag, if it is one.
     pub tag: Option<Label>,
+    /// Either as a tag of EUPS.
+    pub eups: String,
     /// What it runs on.
     pub platform: Platform,
     /// Its number in the order of publication.
@@ -59,6 +64,22 @@ pub struct Packed {
     pub tarball: Option<Tarball>,
 }
 
+impl Packed {
+    /// The archive, where EUPS takes it as it is: a gzipped tar of `PRODUCT/VERSION/…`.
+    pub fn as_it_is(&self, build: &Held) -> Option<&PackedArchive> {
+        let folder = format!("{}/{}", build.product, build.version);
+        let archive = self.archive.as_ref()?;
+        let is_laid_out = archive.folder.as_ref().is_some_and(|it| it.as_str() == folder);
+        (is_laid_out && archive.format == ArchiveFormat::TarGz).then_some(archive)
+    }
+
+    /// The SHA-256 of what EUPS is given, where that is there.
+    pub fn sha256_of(&self, build: &Held) -> Option<Sha256> {
+        let tarball = || self.tarball.as_ref().map(|tarball| tarball.sums.sha256);
+        self.as_it_is(build).map(|archive| archive.sha256).or_else(tarball)
+    }
+}
+
 /// An archive, as far as it decides whether EUPS takes it as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedArchive {
@@ -81,24 +102,32 @@ pub struct Tarball {
 
 /// One state of the catalog, as a package root reads it.
 pub trait RootSource {
-    /// Hands over all builds that EUPS can hold, by product, version and number: test builds and those
-    /// that were withdrawn only where a distribution, which was not, lists them.
+    /// Hands over all builds that EUPS can hold and that are shown, by product, version and number.
     fn held(&self, each: &mut dyn FnMut(Held)) -> Result<(), Error>;
 
-    /// The builds of a product with this EUPS version, by number; also those that [`Self::held`] has not.
+    /// The builds of a product with this EUPS version, by number; also those that are not shown.
     fn named(&self, product: &ProductName, version: &EupsVersion) -> Result<Vec<Held>, Error>;
 
     /// All distributions that were not withdrawn, under their versions and tags, by number.
     fn releases(&self) -> Result<Vec<Release>, Error>;
 
-    /// The distributions, not withdrawn, that list a build: numbers and platforms, by number.
-    fn listed_by(&self, seq: u64) -> Result<Vec<(u64, Platform)>, Error>;
+    /// By name of distributions, the number of the first one that was published.
+    fn firsts(&self) -> Result<BTreeMap<ProductName, u64>, Error>;
+
+    /// Those of them that have this tag of EUPS.
+    fn releases_of(&self, tag: &str) -> Result<Vec<Release>, Error>;
+
+    /// The distributions, not withdrawn, that list a build, under their versions, by number.
+    fn listed_by(&self, seq: u64) -> Result<Vec<Release>, Error>;
 
     /// What a distribution has, as far as EUPS can hold it.
     fn members(&self, distribution: u64) -> Result<Members, Error>;
 
     /// The build of a product that a distribution lists, also where EUPS cannot hold it.
     fn member(&self, distribution: u64, product: &ProductName) -> Result<Option<u64>, Error>;
+
+    /// Whether a product has builds that EUPS can compare with a requirement: named `M.n.p+bID`.
+    fn is_ordered(&self, product: &ProductName) -> Result<bool, Error>;
 
     /// The products that a build needs to run.
     fn needed(&self, seq: u64) -> Result<Vec<ProductName>, Error>;

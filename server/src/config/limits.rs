@@ -84,6 +84,10 @@ pub struct Limits {
     /// Resolutions and plans that wait for those; more are refused at once.
     pub resolve_waiting: usize,
 
+    /// Who waits for tarballs that are made for EUPS, as many at once as archives are indexed; more are
+    /// refused at once.
+    pub eups_waiting: usize,
+
     /// Builds that one plan looks at.
     pub plan_candidates: usize,
     /// How long one plan may take; at most `query_seconds` count.
@@ -140,6 +144,7 @@ impl Default for Limits {
             resolve_seconds: 10,
             resolve_at_once: 2,
             resolve_waiting: 64,
+            eups_waiting: 256,
             plan_candidates: 500_000,
             plan_seconds: 10,
             connections: 4_096,

@@ -69,7 +69,7 @@ async fn blob(
     Path(checksum): Path<Checksum>,
 ) -> Result<HttpResponse, ApiError> {
     let found = registry.archive(&caller, &checksum).await?;
-    served(&registry, &request, found).await
+    served(&registry, &request, found, Terms::Any).await
 }
 
 async fn archive(
@@ -81,25 +81,35 @@ async fn archive(
 ) -> Result<HttpResponse, ApiError> {
     let platform = query.platform.as_ref();
     let found = registry.archive_of_build(&caller, &product, &build, platform).await?;
-    served(&registry, &request, found).await
+    served(&registry, &request, found, Terms::Any).await
+}
+
+/// How an archive is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Terms {
+    /// In any range, and for ever the same at its address.
+    Any,
+    /// Whole, so that all of it is checked; what has this name may become another one.
+    Whole,
 }
 
 pub(super) async fn served(
     registry: &Shared,
     request: &HttpRequest,
     found: Found,
+    terms: Terms,
 ) -> Result<HttpResponse, ApiError> {
     let sums = found.sums;
     let etag = format!("\"sha256:{}\"", sums.sha256);
     let headers = request.headers();
     if text(headers, &header::IF_NONE_MATCH).is_some_and(|given| names(given, &etag)) {
         let mut answer = HttpResponse::NotModified();
-        describe(&mut answer, registry, &found, &etag);
+        describe(&mut answer, registry, &found, &etag, terms);
         return Ok(answer.finish());
     }
     let is_head = request.method() == Method::HEAD;
     let asked = text(headers, &header::RANGE)
-        .filter(|_| !is_head)
+        .filter(|_| !is_head && terms == Terms::Any)
         .filter(|_| text(headers, &header::IF_RANGE).is_none_or(|given| given == etag));
     let (status, range) = match range::choose(asked, sums.size) {
         Choice::Whole => (StatusCode::OK, 0..sums.size),
@@ -107,7 +117,7 @@ pub(super) async fn served(
         Choice::Outside => return Ok(outside(sums.size)),
     };
     let mut answer = HttpResponse::build(status);
-    describe(&mut answer, registry, &found, &etag);
+    describe(&mut answer, registry, &found, &etag, terms);
     answer.insert_header((header::CONTENT_TYPE, found.format.media_type()));
     if status == StatusCode::PARTIAL_CONTENT {
         let content = format!("bytes {}-{}/{}", range.start, range.end - 1, sums.size);
@@ -129,9 +139,18 @@ pub(super) async fn served(
 type Part = Result<web::Bytes, actix_web::Error>;
 
 /// The headers that stand on every answer about an archive that is there.
-fn describe(answer: &mut HttpResponseBuilder, registry: &Shared, found: &Found, etag: &str) {
-    let open = registry.config().reads_are_open();
-    let cache = if open { format!("public, {YEAR}") } else { format!("private, {YEAR}") };
+fn describe(
+    answer: &mut HttpResponseBuilder,
+    registry: &Shared,
+    found: &Found,
+    etag: &str,
+    terms: Terms,
+) {
+    let cache = match (terms, registry.config().reads_are_open()) {
+        (Terms::Whole, _) => "no-cache".to_owned(),
+        (Terms::Any, true) => format!("public, {YEAR}"),
+        (Terms::Any, false) => format!("private, {YEAR}"),
+    };
     let named = found
         .name
         .clone()
@@ -139,7 +158,7 @@ fn describe(answer: &mut HttpResponseBuilder, registry: &Shared, found: &Found, 
     answer
         .insert_header((header::ETAG, etag))
         .insert_header((header::CACHE_CONTROL, cache))
-        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        .insert_header((header::ACCEPT_RANGES, if terms == Terms::Any { "bytes" } else { "none" }))
         .insert_header((header::CONTENT_DISPOSITION, disposition::attachment(&named)))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"));

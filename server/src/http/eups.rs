@@ -5,18 +5,19 @@
 
 mod address;
 
-use actix_web::http::header;
+use actix_web::http::{Version, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt as _, stream};
 use larder_schema::ProblemKind;
 use larder_schema::eups::{CONFIG, Manifest, ManifestLine};
 
 use self::address::{Address, Document, File, Form};
+use super::blobs::{self, Terms};
 use super::body::{Path, Shared};
-use super::{ApiError, Needs, Route, blobs};
+use super::{ApiError, Needs, Route};
 use crate::access::Caller;
 use crate::catalog::root::Held;
-use crate::registry::eups::{Named, Root, RootError};
+use crate::registry::eups::{Line, Named, Root, RootError};
 use crate::registry::fetch::Found;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -77,13 +78,15 @@ async fn served(
     };
     let answered = match file {
         File::Document(document) => {
-            document_of(registry, caller, &root, flavor, document).await.map(Served::Document)
+            // Before HTTP/1.1 nothing comes in chunks.
+            let asked = (flavor, document, request.version() < Version::HTTP_11);
+            document_of(registry, caller, &root, asked).await.map(Served::Document)
         }
         File::Tarball(named) => tarball(registry, caller, &root, named).await.map(Served::Tarball),
     };
     match answered {
         Ok(Served::Document(answer)) => Ok(answer),
-        Ok(Served::Tarball(found)) => blobs::served(registry, request, found).await,
+        Ok(Served::Tarball(found)) => blobs::served(registry, request, found, Terms::Whole).await,
         Err(error) if error.is_absence() => Ok(not_found(&error.to_string())),
         Err(error) => Err(error.into()),
     }
@@ -102,15 +105,14 @@ async fn tarball(
     named: Named,
 ) -> Result<Found, RootError> {
     let build = registry.root_build(caller, root, named).await?;
-    registry.root_tarball(caller, root, build).await
+    registry.root_tarball(build).await
 }
 
 async fn document_of(
     registry: &Shared,
     caller: &Caller,
     root: &Root,
-    flavor: &'static str,
-    document: Document,
+    (flavor, document, must_be_whole): (&'static str, Document, bool),
 ) -> Result<HttpResponse, RootError> {
     Ok(match document {
         Document::Config => text(CONFIG.to_owned()),
@@ -127,42 +129,55 @@ async fn document_of(
         Document::List(tag) => text(registry.root_list(caller, root, tag).await?.to_string()),
         Document::Environment(tag) => text(registry.root_environment(caller, root, tag).await?),
         Document::Manifest(named) => {
-            let builds = registry.root_closure(caller, root, named.clone()).await?;
-            manifest(registry, caller, root, flavor, &named, builds)
+            let lines = registry.root_closure(caller, root, named.clone()).await?;
+            manifest(registry, flavor, &named, lines, must_be_whole).await?
         }
         Document::Table(named) => {
             let build = registry.root_build(caller, root, named).await?;
-            text(registry.root_table(caller, root, build).await?)
+            text(registry.root_table(build).await?)
         }
     })
 }
 
-/// A manifest, line by line: a tarball that was never asked for is made when its line is written, and who
-/// stands in between sees that something comes.
-fn manifest(
+/// A manifest. Where a tarball was never asked for, it comes line by line: each is made when its line is
+/// written, and who stands in between sees that something comes.
+async fn manifest(
     registry: &Shared,
-    caller: &Caller,
-    root: &Root,
     flavor: &'static str,
     named: &Named,
-    builds: Vec<Held>,
-) -> HttpResponse {
-    let version = builds.last().map_or(&named.version, |build| &build.version);
+    lines: Vec<Line>,
+    must_be_whole: bool,
+) -> Result<HttpResponse, RootError> {
+    let version = lines.last().map_or(&named.version, |line| &line.build.version);
     let heading = Manifest::heading(named.product.as_str(), version.as_str());
-    let (registry, caller, root) = (registry.clone(), caller.clone(), root.clone());
-    let lines = stream::iter(builds).then(move |build| {
-        let (registry, caller, root) = (registry.clone(), caller.clone(), root.clone());
+    if must_be_whole || lines.iter().all(|line| line.sha256.is_some()) {
+        let mut whole = heading;
+        for line in lines {
+            whole.push_str(&written(registry, flavor, line).await?);
+        }
+        return Ok(text(whole));
+    }
+    let registry = registry.clone();
+    let lines = stream::iter(lines).then(move |line| {
+        let registry = registry.clone();
         async move {
-            let found = registry.root_tarball(&caller, &root, build.clone()).await;
-            let found = found.map_err(|error| {
+            let line = written(&registry, flavor, line).await.map_err(|error| {
                 tracing::error!(error = &error as &dyn std::error::Error, "cut a manifest");
                 actix_web::Error::from(std::io::Error::other(error))
             })?;
-            Ok(web::Bytes::from(line(&build, flavor, found.sums.sha256)))
+            Ok(web::Bytes::from(line))
         }
     });
     let heading = stream::iter([Ok::<_, actix_web::Error>(web::Bytes::from(heading))]);
-    plain().streaming(heading.chain(lines))
+    Ok(plain().streaming(heading.chain(lines)))
+}
+
+async fn written(registry: &Shared, flavor: &str, line: Line) -> Result<String, RootError> {
+    let sha256 = match line.sha256 {
+        Some(sha256) => sha256,
+        None => registry.root_tarball(line.build.clone()).await?.sums.sha256,
+    };
+    Ok(self::line(&line.build, flavor, sha256))
 }
 
 fn line(build: &Held, flavor: &str, sha256: larder_schema::Sha256) -> String {
@@ -224,6 +239,7 @@ impl From<RootError> for ApiError {
             RootError::Staging(error) => error.into(),
             RootError::Fetch(error) => error.into(),
             RootError::Resolve(error) => (*error).into(),
+            RootError::Waiting(_) => Self::told(ProblemKind::Unavailable, &error),
             RootError::Spoiled(_) | RootError::Read(_) => Self::ours(ProblemKind::Internal, &error),
             RootError::NoTag { .. }
             | RootError::NoEnvironment { .. }

@@ -12,7 +12,7 @@ use std::fmt;
 
 use larder_schema::eups::{EupsVersion, TagList};
 use larder_schema::resolution::{Preferred, Wanted};
-use larder_schema::{BuildRef, Platform, ProductName, ResolveRequest};
+use larder_schema::{BuildRef, Platform, ProductName, ResolveRequest, Sha256};
 
 use self::view::{Closure, View};
 use super::Registry;
@@ -23,7 +23,7 @@ use crate::access::{Caller, Denied};
 use crate::catalog::root::Held;
 use crate::{blobs, catalog};
 
-pub use tarball::Making;
+pub(super) use tarball::Making;
 
 /// A package root: of a platform, or of one tag of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,15 @@ pub struct Root {
     pub platform: Platform,
     /// Only what has this EUPS tag is shown.
     pub tag: Option<String>,
+}
+
+/// One build of a closure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The build.
+    pub build: Held,
+    /// The SHA-256 of its tarball, where that is there already.
+    pub sha256: Option<Sha256>,
 }
 
 /// Something that a package root may have.
@@ -110,6 +119,9 @@ pub enum RootError {
         /// Why.
         reason: String,
     },
+    /// More wait for tarballs than may.
+    #[error("{0} others wait for tarballs already, the limit `eups_waiting`; ask again later")]
+    Waiting(usize),
     /// A resolution failed for another reason than that there is no answer.
     #[error("could not resolve")]
     Resolve(#[source] Box<ResolveError>),
@@ -146,6 +158,7 @@ impl RootError {
             | Self::NotPacked { .. } => true,
             Self::Denied(_)
             | Self::Resolve(_)
+            | Self::Waiting(_)
             | Self::Fetch(_)
             | Self::Catalog(_)
             | Self::Blobs(_)
@@ -201,11 +214,11 @@ impl Registry {
         caller: &Caller,
         root: &Root,
         named: Named,
-    ) -> Result<Vec<Held>, RootError> {
+    ) -> Result<Vec<Line>, RootError> {
         let asked = named.clone();
         let (build, record) =
             match self.with_view(caller, root, move |view| view.closure(&asked)).await? {
-                Closure::Listed(builds) => return Ok(builds),
+                Closure::Listed(builds) => return self.lines(builds).await,
                 Closure::Unlisted(build, record) => (build, record),
             };
         let prefer = record.dependencies.iter().filter_map(|needed| {
@@ -239,8 +252,22 @@ impl Registry {
             }
             Err(error) => return Err(RootError::Resolve(Box::new(error))),
         };
-        self.with_view(caller, root, move |view| view.resolved(&named, &build, &answer.builds))
-            .await
+        let builds = self
+            .with_view(caller, root, move |view| view.resolved(&named, &build, &answer.builds))
+            .await?;
+        self.lines(builds).await
+    }
+
+    /// The builds with what is known of their tarballs.
+    async fn lines(&self, builds: Vec<Held>) -> Result<Vec<Line>, RootError> {
+        self.with_source(move |source| {
+            let line = |build: Held| {
+                let sha256 = source.packed(build.seq)?.sha256_of(&build);
+                Ok(Line { build, sha256 })
+            };
+            builds.into_iter().map(line).collect()
+        })
+        .await
     }
 
     /// Reads a root in one state of the catalog.
@@ -252,12 +279,21 @@ impl Registry {
     ) -> Result<T, RootError> {
         caller.demand_reader()?;
         let (caller, root) = (caller.clone(), root.clone());
+        let names = self.inner.config.eups.names.clone();
+        self.with_source(move |source| {
+            work(&View { source, root: &root, caller: &caller, names: &names })
+        })
+        .await
+    }
+
+    /// Reads one state of the catalog.
+    async fn with_source<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn catalog::RootSource) -> Result<T, RootError> + Send + 'static,
+    ) -> Result<T, RootError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        let work = move |source: &dyn catalog::RootSource| {
-            let view = View { source, root: &root, caller: &caller };
-            // When nobody takes it, nobody waits for it.
-            drop(sender.send(work(&view)));
-        };
+        // When nobody takes it, nobody waits for it.
+        let work = move |source: &dyn catalog::RootSource| drop(sender.send(work(source)));
         self.inner.catalog.with_root(Box::new(work)).await?;
         receiver.await.unwrap_or(Err(RootError::Catalog(catalog::Error::Stopped)))
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, Stream};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use larder_schema::api::HolderKind;
 use larder_schema::archive::ArchiveFormat;
 use larder_schema::{Blake3, BuildName, Checksum, Platform, ProductName, Sha256, Sums};
@@ -127,7 +127,19 @@ impl Registry {
         let is_whole = range == (0..sums.size);
         let parts = self.inner.blobs.read(&found.key, range).await?;
         let parts = parts.map(|part| part.map_err(ReadError::from)).boxed();
-        Ok(if is_whole { checked(parts, sums.sha256, sums.blake3).boxed() } else { parts })
+        if !is_whole {
+            return Ok(parts);
+        }
+        let parts = checked(parts, sums.sha256, sums.blake3);
+        let (registry, key) = (self.clone(), found.key.clone());
+        // What was made of an archive is made again when it is asked for next.
+        let forget = move |error: &ReadError| {
+            if matches!(error, ReadError::Spoiled(_)) && blobs::is_derived(&key) {
+                let (registry, key) = (registry.clone(), key.clone());
+                drop(tokio::spawn(async move { registry.inner.blobs.delete(&key).await }));
+            }
+        };
+        Ok(parts.inspect_err(forget).boxed())
     }
 
     /// Whether the caller may know that the archive is here, and publish builds of it: whoever has

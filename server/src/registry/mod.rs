@@ -95,7 +95,7 @@ impl Registry {
         let Parts { catalog, blobs, clock, config, metrics, staging, control } = parts;
         let uploads = upload::Uploads::new(staging, config.limits.index_at_once);
         let turns = Turns::new(config.limits.resolve_at_once, config.limits.resolve_waiting);
-        let making = eups::Making::new(config.limits.index_at_once);
+        let making = eups::Making::new(config.limits.index_at_once, config.limits.eups_waiting);
         let journal = tokio::sync::Mutex::new(0);
         let closing = tokio::sync::watch::Sender::new(());
         let inner = Inner {

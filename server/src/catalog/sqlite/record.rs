@@ -237,8 +237,8 @@ pub(super) fn insert_distribution(
 ) -> Result<(), Error> {
     let document = larder_schema::canonical::to_kept(distribution)?;
     db.prepare_cached(
-        "INSERT INTO distributions (seq, name, version, platform, stage, document, digest, at, by) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO distributions (seq, name, version, platform, stage, document, digest, at, by, eups) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         signed(published.seq),
@@ -250,6 +250,7 @@ pub(super) fn insert_distribution(
         digest.0.0,
         published.at.as_str(),
         published.by.as_str(),
+        eups::tag_of(&distribution.version.to_string()),
     ])?;
     for listed in &distribution.builds {
         let build = lookup::seq_of(db, &listed.key())?;

@@ -1,9 +1,10 @@
 //! What a package root of EUPS is read from.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use larder_schema::eups::EupsVersion;
-use larder_schema::{Build, BuildName, EntryPath, Platform, ProductName, Sums};
+use larder_schema::{Build, BuildName, EntryPath, ProductName, Sums};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{self, signed};
@@ -18,23 +19,52 @@ pub(super) struct Snapshot<'a>(pub(super) &'a Connection);
 const STANDS: &str = "NOT EXISTS (SELECT 1 FROM statements WHERE subject = digest \
      AND kind = 'withdrawn')";
 
-static LISTED: LazyLock<String> = LazyLock::new(|| {
+/// Whether a build is shown: what the last column of [`held`] tells.
+static SHOWN: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "EXISTS (SELECT 1 FROM distribution_builds JOIN distributions ON distributions.seq = distribution \
-         WHERE distribution_builds.build = builds.seq AND {})",
+        "((NOT test AND {}) OR EXISTS (SELECT 1 FROM distribution_builds \
+         JOIN distributions ON distributions.seq = distribution \
+         WHERE distribution_builds.build = builds.seq AND {}))",
+        STANDS.replace("= digest", "= builds.digest"),
         STANDS.replace("= digest", "= distributions.digest")
     )
 });
 
-/// By product and EUPS version, served by the index of the two.
 static HELD: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT name, eups, platform, seq FROM products JOIN builds ON builds.product = products.id \
-         WHERE eups IS NOT NULL AND ((NOT test AND {}) OR {}) ORDER BY name, eups, seq",
-        STANDS.replace("= digest", "= builds.digest"),
-        *LISTED
+        "SELECT name, eups, platform, seq, 1 FROM products JOIN builds ON builds.product = products.id \
+         WHERE eups IS NOT NULL AND {} ORDER BY name, eups, seq",
+        *SHOWN
     )
 });
+
+static SELECT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT name, builds.eups, builds.platform, builds.seq, {} FROM builds \
+         JOIN products ON products.id = product",
+        *SHOWN
+    )
+});
+
+/// Distributions under their versions; [`TAGS`] has the same columns.
+const VERSIONS: &str = "SELECT name, version, NULL, eups, platform, seq FROM distributions";
+
+const TAGS: &str = "SELECT distributions.name, distributions.version, tag, tags.eups, platform, seq \
+     FROM tags JOIN distributions ON distributions.name = tags.name \
+     AND distributions.version = tags.version \
+     WHERE serial = (SELECT max(serial) FROM tags AS moves \
+     WHERE moves.name = tags.name AND moves.tag = tags.tag)";
+
+fn release(row: &Row<'_>) -> rusqlite::Result<Release> {
+    Ok(Release {
+        name: column::parsed(row, 0)?,
+        version: column::parsed(row, 1)?,
+        tag: column::parsed_opt(row, 2)?,
+        eups: row.get(3)?,
+        platform: column::parsed(row, 4)?,
+        seq: column::number(row, 5)?,
+    })
+}
 
 fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
     Ok(Held {
@@ -42,6 +72,7 @@ fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
         version: column::parsed(row, 1)?,
         platform: column::parsed(row, 2)?,
         seq: column::number(row, 3)?,
+        is_shown: row.get(4)?,
     })
 }
 
@@ -63,58 +94,67 @@ impl RootSource for Snapshot<'_> {
     }
 
     fn named(&self, product: &ProductName, version: &EupsVersion) -> Result<Vec<Held>, Error> {
-        let sql = "SELECT name, eups, platform, seq FROM builds JOIN products ON products.id = product \
-                   WHERE name = ?1 AND eups = ?2 ORDER BY seq";
-        self.select(sql, [product.as_str(), version.as_str()])
+        let sql = format!("{} WHERE name = ?1 AND eups = ?2 ORDER BY seq", *SELECT);
+        self.select(&sql, [product.as_str(), version.as_str()])
     }
 
     fn of_name(&self, product: &ProductName, name: &BuildName) -> Result<Vec<Held>, Error> {
-        let sql = "SELECT name, eups, platform, seq FROM builds JOIN products ON products.id = product \
-                   WHERE name = ?1 AND major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 \
-                   AND eups IS NOT NULL ORDER BY seq";
+        let sql = format!(
+            "{} WHERE name = ?1 AND major = ?2 AND minor = ?3 AND patch = ?4 AND build = ?5 \
+             AND eups IS NOT NULL ORDER BY seq",
+            *SELECT
+        );
         let BuildName { version, build } = name;
         let numbers = [version.major, version.minor, version.patch].map(signed);
         let [major, minor, patch] = numbers;
-        self.select(sql, params![product.as_str(), major, minor, patch, build.as_str()])
+        self.select(&sql, params![product.as_str(), major, minor, patch, build.as_str()])
     }
 
     fn releases(&self) -> Result<Vec<Release>, Error> {
-        let sql = format!(
-            "SELECT name, version, NULL, platform, seq FROM distributions WHERE {STANDS} \
-             UNION ALL \
-             SELECT distributions.name, distributions.version, tag, platform, seq \
-             FROM tags JOIN distributions ON distributions.name = tags.name \
-             AND distributions.version = tags.version \
-             WHERE serial = (SELECT max(serial) FROM tags AS moves \
-             WHERE moves.name = tags.name AND moves.tag = tags.tag) AND {STANDS} ORDER BY 5"
-        );
+        let sql = format!("{VERSIONS} WHERE {STANDS} UNION ALL {TAGS} AND {STANDS} ORDER BY 6, 3");
         let mut statement = self.0.prepare_cached(&sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok(Release {
-                name: column::parsed(row, 0)?,
-                version: column::parsed(row, 1)?,
-                tag: column::parsed_opt(row, 2)?,
-                platform: column::parsed(row, 3)?,
-                seq: column::number(row, 4)?,
-            })
-        })?;
+        let rows = statement.query_map([], release)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn listed_by(&self, seq: u64) -> Result<Vec<(u64, Platform)>, Error> {
+    fn firsts(&self) -> Result<BTreeMap<ProductName, u64>, Error> {
+        let sql = "SELECT name, min(seq) FROM distributions GROUP BY name";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement
+            .query_map([], |row| Ok((column::parsed(row, 0)?, column::number(row, 1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn releases_of(&self, tag: &str) -> Result<Vec<Release>, Error> {
         let sql = format!(
-            "SELECT seq, platform FROM distribution_builds JOIN distributions ON seq = distribution \
+            "{VERSIONS} WHERE eups = ?1 AND {STANDS} \
+             UNION ALL {TAGS} AND tags.eups = ?1 AND {STANDS} ORDER BY 6, 3"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let rows = statement.query_map([tag], release)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn listed_by(&self, seq: u64) -> Result<Vec<Release>, Error> {
+        let sql = format!(
+            "SELECT name, version, NULL, eups, platform, seq \
+             FROM distribution_builds JOIN distributions ON seq = distribution \
              WHERE build = ?1 AND {STANDS} ORDER BY seq"
         );
         let mut statement = self.0.prepare_cached(&sql)?;
-        let rows = statement.query_map([signed(seq)], |row| {
-            Ok((column::number(row, 0)?, column::parsed(row, 1)?))
-        })?;
+        let rows = statement.query_map([signed(seq)], release)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn is_ordered(&self, product: &ProductName) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM builds JOIN products ON products.id = product \
+                   WHERE name = ?1 \
+                   AND eups = major || '.' || minor || '.' || patch || '+' || build)";
+        Ok(self.0.prepare_cached(sql)?.query_row([product.as_str()], |row| row.get(0))?)
+    }
+
     fn members(&self, distribution: u64) -> Result<Members, Error> {
-        let sql = "SELECT name, eups, platform, seq FROM distribution_builds \
+        let sql = "SELECT name, eups, platform, seq, 1 FROM distribution_builds \
                    JOIN builds ON seq = distribution_builds.build \
                    JOIN products ON products.id = product \
                    WHERE distribution = ?1 AND eups IS NOT NULL ORDER BY name";

@@ -82,7 +82,7 @@ pub(super) fn move_to(
 }
 
 pub(super) fn insert(db: &Connection, state: &TagState) -> Result<(), Error> {
-    let sql = format!("INSERT INTO tags ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    let sql = format!("INSERT INTO tags ({COLUMNS}, eups) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     db.prepare_cached(&sql)?.execute(params![
         state.name.as_str(),
         state.tag.as_str(),
@@ -90,6 +90,7 @@ pub(super) fn insert(db: &Connection, state: &TagState) -> Result<(), Error> {
         signed(state.serial),
         state.at.as_str(),
         state.by.as_str(),
+        larder_schema::eups::tag_of(state.tag.as_str()),
     ])?;
     Ok(())
 }

@@ -98,15 +98,36 @@ impl<W: Write> Rolled<'_, W> {
     fn demand_room(&self, path: &str) -> io::Result<()> {
         let rest = path.strip_prefix(self.folder).unwrap_or(path);
         let is_taken = rest == "/ups" || rest == "/bin" && !self.scripts.is_empty();
-        if is_taken { Err(io::Error::other(Taken { path: rest[1..].to_owned() })) } else { Ok(()) }
+        match is_taken {
+            true => Err(io::Error::other(Taken::NoFolder { path: rest[1..].to_owned() })),
+            false => Ok(()),
+        }
     }
 }
 
-/// What must be a folder in a tarball for EUPS is something else in the archive.
+/// What cannot be in a tarball for EUPS.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` is no folder in its archive")]
-pub(super) struct Taken {
-    path: String,
+pub(super) enum Taken {
+    /// It must be a folder.
+    #[error("`{path}` is no folder in its archive")]
+    NoFolder { path: String },
+    /// A link goes through the name of the product's folder.
+    #[error("the link `{path}` leaves the product's folder")]
+    Leaves { path: String },
+}
+
+/// Whether a link at `path` leaves the folder that the path is relative to.
+fn leaves(path: &str, target: &str) -> bool {
+    let mut depth = path.matches('/').count();
+    target.split('/').any(|part| {
+        match part {
+            ".." if depth == 0 => return true,
+            ".." => depth -= 1,
+            "" | "." => {}
+            _ => depth += 1,
+        }
+        false
+    })
 }
 
 impl Rolled<'_, Compressor<Hashing<BufWriter<File>>>> {
@@ -160,7 +181,10 @@ impl<W: Write> Sink for Rolled<'_, W> {
 
     fn hard_link(&mut self, path: &EntryPath, existing: &EntryPath) -> io::Result<()> {
         match (self.place(path), self.place(existing)) {
-            (Some(path), Some(existing)) => self.tar.hard_link(&path, &existing),
+            (Some(path), Some(existing)) => {
+                self.demand_room(&path)?;
+                self.tar.hard_link(&path, &existing)
+            }
             _ => Ok(()),
         }
     }
@@ -168,6 +192,10 @@ impl<W: Write> Sink for Rolled<'_, W> {
     fn link(&mut self, path: &EntryPath, target: &str) -> io::Result<()> {
         let Some(path) = self.place(path) else { return Ok(()) };
         self.demand_room(&path)?;
+        // Out of the product's folder and in again: that folder may have another name now.
+        if self.below.is_some() && leaves(&path[self.folder.len() + 1..], target) {
+            return Err(io::Error::other(Taken::Leaves { path }));
+        }
         self.tar.link(&path, target)
     }
 }

@@ -5,20 +5,40 @@ use std::fmt::Write as _;
 
 use larder_schema::eups::{EupsVersion, expression};
 use larder_schema::record::Variable;
-use larder_schema::{Build, DependencyKind, ProductName};
+use larder_schema::{Build, ProductName};
 
-/// The table of a build. `against`: under which versions EUPS knows what it was built against.
+/// What is known of a product that a build needs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// Under which version EUPS knows the build that it was built against.
+    pub(super) against: Option<EupsVersion>,
+    /// Whether EUPS can compare its builds with a requirement.
+    pub(super) is_ordered: bool,
+}
+
+/// The table of a build.
 ///
 /// A product that is needed is set up as the version that this was built against, where that is installed;
-/// else as the newest that its requirement admits.
-pub(super) fn table(build: &Build, against: &BTreeMap<ProductName, EupsVersion>) -> String {
+/// else as the newest that its requirement admits. EUPS reads what stands in brackets only behind a
+/// version; without one the bare requirement counts.
+pub(super) fn table(build: &Build, known: &BTreeMap<ProductName, Known>) -> String {
     let mut text = format!("# Made by larder for {}@{}.\n", build.product, build.name());
-    for needed in build.dependencies.iter().filter(|needed| needed.kind == DependencyKind::Run) {
-        let version = against.get(&needed.product).map(|version| format!(" {version}"));
-        let version = version.unwrap_or_default();
+    let unknown = Known { against: None, is_ordered: true };
+    for needed in build.run_dependencies() {
+        let product = &needed.product;
+        let Known { against, is_ordered } = known.get(product).unwrap_or(&unknown);
         // Nothing will do where the requirement contradicts itself: it is found out at setup.
         let bounds = expression(&needed.requirement).unwrap_or_else(|| "< 0.0.0".to_owned());
-        line(&mut text, format_args!("setupRequired({}{version} [{bounds}])", needed.product));
+        match against {
+            Some(version) if *is_ordered => {
+                line(&mut text, format_args!("setupRequired({product} {version} [{bounds}])"));
+            }
+            Some(version) => line(&mut text, format_args!("setupRequired({product} {version})")),
+            None if *is_ordered => {
+                line(&mut text, format_args!("setupRequired({product} {bounds})"));
+            }
+            None => line(&mut text, format_args!("setupRequired({product})")),
+        }
     }
     if !build.scripts.is_empty() {
         line(&mut text, format_args!("envPrepend(PATH, ${{PRODUCT_DIR}}/bin)"));
@@ -33,7 +53,7 @@ pub(super) fn table(build: &Build, against: &BTreeMap<ProductName, EupsVersion>)
                 };
                 let folder = folder.trim_end_matches('/');
                 let put = format!("envPrepend({name}, ${{PRODUCT_DIR}}{folder})");
-                say(&mut text, name, is_plain(folder), &put);
+                say(&mut text, name, is_path(folder), &put);
             }),
             Variable::Set { set } => {
                 let set = set.as_str();
@@ -67,15 +87,23 @@ fn say(text: &mut String, name: &str, can_be_said: bool, put: &str) {
     }
 }
 
-/// Whether EUPS and a shell leave the text as it is, without quotes.
+/// Whether EUPS and a shell leave a path as it is; a colon would make two of it.
+fn is_path(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./+=@%-".contains(&byte))
+}
+
+/// The same of any text, without quotes.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./+:=@%-".contains(&byte))
+    is_path(&text.replace(':', ""))
 }
 
 /// Whether they do within quotes.
 fn is_quotable(text: &str) -> bool {
-    let is_good = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"'$`\\#!".contains(&byte);
-    !text.trim().is_empty() && text.trim() == text && text.bytes().all(is_good)
+    let is_good = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"'$`\\#!~{}*?[]".contains(&byte);
+    !text.trim().is_empty()
+        && text.trim() == text
+        && !text.contains("  ")
+        && text.bytes().all(is_good)
 }
 
 #[cfg(test)]
@@ -90,8 +118,17 @@ mod tests {
             "variables": variables, "dependencies": dependencies,
         }))
         .unwrap();
-        let against = [("log".parse().unwrap(), "1.2.0+b7".parse().unwrap())];
-        table(&build, &against.into())
+        let known = |against: Option<&str>, is_ordered| Known {
+            against: against.map(|version| version.parse().unwrap()),
+            is_ordered,
+        };
+        let known = [
+            ("log", known(Some("1.2.0+b7"), true)),
+            ("base", known(Some("g1+2"), false)),
+            ("old", known(None, false)),
+        ];
+        let known = known.map(|(product, known)| (product.parse().unwrap(), known));
+        table(&build, &known.into())
     }
 
     #[test]
@@ -99,6 +136,7 @@ mod tests {
         let text = told(
             json!({"PATH": ["bin", "sbin"], "PYTHONPATH": ["."], "X": {"set": "a b, c"}}),
             json!([{"product": "log", "requirement": "^1.2"}, {"product": "utils", "requirement": "*"},
+                   {"product": "base", "requirement": "*"}, {"product": "old", "requirement": "^1"},
                    {"product": "scons", "requirement": "*", "kind": "build"}]),
         );
 
@@ -106,7 +144,9 @@ mod tests {
             text,
             "# Made by larder for afw@1.0.0-b1.\n\
              setupRequired(log 1.2.0+b7 [>= 1.2.0 && < 2.0.0])\n\
-             setupRequired(utils [>= 0.0.0])\n\
+             setupRequired(utils >= 0.0.0)\n\
+             setupRequired(base g1+2)\n\
+             setupRequired(old)\n\
              envPrepend(PATH, ${PRODUCT_DIR}/sbin)\n\
              envPrepend(PATH, ${PRODUCT_DIR}/bin)\n\
              envPrepend(PYTHONPATH, ${PRODUCT_DIR})\n\
@@ -116,7 +156,18 @@ mod tests {
 
     #[test]
     fn what_would_become_code_is_left_out() {
-        for set in ["$(rm -rf ~)", "`x`", "\"); print(x", "a # b", "${HOME}", "é", "a\\b"] {
+        for set in [
+            "$(rm -rf ~)",
+            "`x`",
+            "\"); print(x",
+            "a # b",
+            "${HOME}",
+            "é",
+            "a\\b",
+            "~/x",
+            "{a,b}",
+            "a  b",
+        ] {
             let text = told(json!({"X": {"set": set}}), json!([]));
             assert_eq!(text.lines().count(), 2, "{text}");
             assert!(
@@ -124,7 +175,7 @@ mod tests {
                 "{text}"
             );
         }
-        let text = told(json!({"PATH": ["a b", "$(x)", "bin"]}), json!([]));
+        let text = told(json!({"PATH": ["a b", "bin:/tmp", "bin"]}), json!([]));
         assert_eq!(text.matches("left out").count(), 2, "{text}");
     }
 }

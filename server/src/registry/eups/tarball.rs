@@ -7,34 +7,40 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use larder_schema::archive::{ArchiveError, ArchiveFormat};
 use larder_schema::eups::{EupsVersion, holds_product};
-use larder_schema::{Build, Checksum, DependencyKind, ProductName, Sha256, Sums};
-use tokio::sync::Semaphore;
+use larder_schema::{Build, Checksum, ProductName, Sha256, Sums};
 use tracing::{Instrument as _, info, warn};
 
 use super::roll::{self, Order, Source, Taken};
-use super::table::table;
+use super::table::{Known, table};
 use super::{Named, Root, RootError};
 use crate::access::Caller;
 use crate::catalog::root::{Held, Packed, PackedArchive, RootSource, Tarball};
 use crate::catalog::{self, StoredArchive};
 use crate::registry::Registry;
 use crate::registry::fetch::{FetchError, Found, ReadError};
+use crate::registry::turns::{Full, Turn, Turns};
 use crate::registry::upload::{UploadError, new_id};
 
 /// The product whose build beside a tag's has its conda environment, and the file that it is.
 const ENVIRONMENT: &str = "conda-environment";
 const ENVIRONMENT_FILE: &str = "conda.env";
 
-/// Who makes which tarball: of one build one, and few at once.
-pub struct Making {
+/// Who makes which tarball: of one build one, few at once, and few wait.
+pub(in crate::registry) struct Making {
     gates: Mutex<HashMap<u64, Weak<tokio::sync::Mutex<()>>>>,
-    at_once: Semaphore,
+    turns: Turns,
+    waiting: usize,
 }
 
 impl Making {
-    /// So many are made at once.
-    pub fn new(at_once: usize) -> Self {
-        Self { gates: Mutex::default(), at_once: Semaphore::new(at_once) }
+    /// So many are made at once, and so many may wait.
+    pub(in crate::registry) fn new(at_once: usize, waiting: usize) -> Self {
+        Self { gates: Mutex::default(), turns: Turns::new(at_once, waiting), waiting }
+    }
+
+    /// A turn to read or write an archive; it is held by the work, and not by who waits for it.
+    async fn turn(&self) -> Result<Turn, RootError> {
+        self.turns.take().await.map_err(|Full| RootError::Waiting(self.waiting))
     }
 
     fn gate(&self, build: u64) -> Arc<tokio::sync::Mutex<()>> {
@@ -54,41 +60,38 @@ struct Whole {
     held: Held,
     record: Build,
     packed: Packed,
-    against: BTreeMap<ProductName, EupsVersion>,
+    needed: BTreeMap<ProductName, Known>,
 }
 
 impl Whole {
     fn of(source: &dyn RootSource, held: Held) -> Result<Self, catalog::Error> {
         let (record, packed) = (source.record(held.seq)?, source.packed(held.seq)?);
-        let mut against = BTreeMap::new();
-        for needed in &record.dependencies {
-            let Some(built) = &needed.built_against else { continue };
-            if needed.kind != DependencyKind::Run || !holds_product(&needed.product) {
-                continue;
-            }
-            let there = source.of_name(&needed.product, &built.build)?.into_iter().next();
-            let version = there.map(|held| held.version);
-            let version = version.unwrap_or_else(|| EupsVersion::of_build(&built.build));
-            against.insert(needed.product.clone(), version);
+        let mut needed = BTreeMap::new();
+        for one in record.run_dependencies().filter(|one| holds_product(&one.product)) {
+            let fits = |held: &Held| {
+                held.platform.fits(&record.platform) || record.platform.fits(&held.platform)
+            };
+            let against = match &one.built_against {
+                None => None,
+                Some(built) => {
+                    let there = source.of_name(&one.product, &built.build)?;
+                    let version = there.into_iter().find(fits).map(|held| held.version);
+                    Some(version.unwrap_or_else(|| EupsVersion::of_build(&built.build)))
+                }
+            };
+            let known = Known { against, is_ordered: source.is_ordered(&one.product)? };
+            needed.insert(one.product.clone(), known);
         }
-        Ok(Self { held, record, packed, against })
+        Ok(Self { held, record, packed, needed })
     }
 
     fn table(&self) -> String {
-        table(&self.record, &self.against)
+        table(&self.record, &self.needed)
     }
 
     /// `PRODUCT/VERSION`.
     fn folder(&self) -> String {
         format!("{}/{}", self.held.product, self.held.version)
-    }
-
-    /// The archive, where EUPS takes it as it is.
-    fn as_it_is(&self) -> Option<&PackedArchive> {
-        let archive = self.packed.archive.as_ref()?;
-        let is_laid_out =
-            self.record.product_dir.is_some() && archive.folder.as_ref()?.as_str() == self.folder();
-        (is_laid_out && archive.format == ArchiveFormat::TarGz).then_some(archive)
     }
 
     /// How a download is called.
@@ -104,14 +107,11 @@ impl Whole {
 
 impl Registry {
     /// The tarball of a build, which is made if it is not there yet.
-    pub async fn root_tarball(
-        &self,
-        caller: &Caller,
-        root: &Root,
-        held: Held,
-    ) -> Result<Found, RootError> {
-        let whole = self.whole(caller, root, held).await?;
-        if let Some(archive) = whole.as_it_is() {
+    ///
+    /// Whether its asker may read the build was asked when a root showed it.
+    pub async fn root_tarball(&self, held: Held) -> Result<Found, RootError> {
+        let whole = self.whole(held).await?;
+        if let Some(archive) = whole.packed.as_it_is(&whole.held) {
             let checksum = Checksum::Sha256(archive.sha256);
             let stored = self.inner.catalog.archive(&checksum).await?;
             let stored = stored.ok_or(FetchError::Unknown(checksum))?;
@@ -120,31 +120,42 @@ impl Registry {
         if let Some(found) = self.found(&whole, whole.packed.tarball.as_ref()).await? {
             return Ok(found);
         }
+        let gate = self.inner.making.gate(whole.held.seq);
+        let gate = gate.lock_owned().await;
+        let turn = self.inner.making.turn().await?;
         // Goes on when nobody waits any more: who asks next has it.
         let registry = self.clone();
         let work = async move {
-            let gate = registry.inner.making.gate(whole.held.seq);
-            let _gate = gate.lock().await;
-            registry.made(whole).await
+            let _held = (gate, turn);
+            registry.made(whole.held).await
         };
         let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or(Err(RootError::Catalog(catalog::Error::Stopped)))
     }
 
     /// The table of a build: the one in its archive, or the one that is made for it.
-    pub async fn root_table(
-        &self,
-        caller: &Caller,
-        root: &Root,
-        held: Held,
-    ) -> Result<String, RootError> {
-        let whole = self.whole(caller, root, held).await?;
-        let (Some(folder), Some(source)) = (&whole.record.product_dir, self.source(&whole).await?)
-        else {
-            return Ok(whole.table());
+    pub async fn root_table(&self, held: Held) -> Result<String, RootError> {
+        let whole = self.whole(held).await?;
+        let Some(archive) = &whole.packed.archive else { return Ok(whole.table()) };
+        let own = format!("ups/{}.table", whole.held.product);
+        let path = match &whole.record.product_dir {
+            Some(folder) => format!("{folder}/{own}"),
+            None => own,
         };
-        let path = format!("{folder}/ups/{}.table", whole.held.product);
-        Ok(self.text_in(source, path).await?.unwrap_or_else(|| whole.table()))
+        if !self.has_entry(archive, &path).await? {
+            return Ok(whole.table());
+        }
+        let text = self.text_in(self.opened(archive).await?, path).await?;
+        Ok(text.unwrap_or_else(|| whole.table()))
+    }
+
+    /// Whether an archive has an entry: told by its index, without reading it.
+    async fn has_entry(&self, archive: &PackedArchive, path: &str) -> Result<bool, RootError> {
+        // Paths come sorted by their bytes: the first behind all but the last of them is it, or it is
+        // not there.
+        let before = path.char_indices().next_back().map(|(at, _)| &path[..at]);
+        let found = self.inner.catalog.contents(&archive.sha256, before, 1).await?;
+        Ok(found.first().is_some_and(|entry| entry.path.as_str() == path))
     }
 
     /// The conda environment of a tag: the file `conda.env` of the product `conda-environment` that its
@@ -170,12 +181,16 @@ impl Registry {
 
     async fn text_in(&self, source: Source, path: String) -> Result<Option<String>, RootError> {
         let limits = self.inner.config.limits.archive();
-        let _permit = self.permit().await?;
-        blocking(move || Ok(roll::text_in(source, &path, &limits)?)).await
+        let turn = self.inner.making.turn().await?;
+        blocking(move || {
+            let _turn = turn;
+            Ok(roll::text_in(source, &path, &limits)?)
+        })
+        .await
     }
 
-    async fn whole(&self, caller: &Caller, root: &Root, held: Held) -> Result<Whole, RootError> {
-        self.with_view(caller, root, move |view| Ok(Whole::of(view.source, held)?)).await
+    async fn whole(&self, held: Held) -> Result<Whole, RootError> {
+        self.with_source(move |source| Ok(Whole::of(source, held)?)).await
     }
 
     /// A tarball whose bytes are where they should be.
@@ -193,11 +208,8 @@ impl Registry {
     }
 
     /// Makes the tarball, unless somebody else just did.
-    async fn made(&self, whole: Whole) -> Result<Found, RootError> {
-        let _permit = self.permit().await?;
-        let (caller, held) = (self.owner(), whole.held.clone());
-        let root = Root { platform: held.platform.clone(), tag: None };
-        let whole = self.whole(&caller, &root, held).await?;
+    async fn made(&self, held: Held) -> Result<Found, RootError> {
+        let whole = self.whole(held).await?;
         let before = whole.packed.tarball.clone();
         if let Some(found) = self.found(&whole, before.as_ref()).await? {
             return Ok(found);
@@ -209,8 +221,12 @@ impl Registry {
         let key = self.inner.blobs.adopt_derived(&staged.0, &sums).await?;
         let made = Tarball { sums, key };
         let kept = self.inner.catalog.keep_tarball(whole.held.seq, &made, before.as_ref()).await?;
-        if kept.key != made.key
-            && let Err(error) = self.inner.blobs.delete(&made.key).await
+        let superseded = match kept.key == made.key {
+            true => before.map(|before| before.key),
+            false => Some(made.key),
+        };
+        if let Some(key) = superseded
+            && let Err(error) = self.inner.blobs.delete(&key).await
         {
             warn!(error = &error as &dyn std::error::Error, "could not remove a second tarball");
         }
@@ -276,11 +292,6 @@ impl Registry {
             return Err(RootError::Staging(UploadError::DiskFull));
         }
         Ok(())
-    }
-
-    async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, RootError> {
-        let permit = self.inner.making.at_once.acquire().await;
-        permit.map_err(|_| RootError::Catalog(catalog::Error::Stopped))
     }
 }
 
