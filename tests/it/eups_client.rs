@@ -1,6 +1,7 @@
 //! The stock EUPS client, where `EUPS_HOME` names one: folders where it is installed, with `:` between
 //! them. Its requests are played in `eups.rs` in every run.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,7 +81,10 @@ async fn the_stock_client_installs_wheels_that_never_saw_it_and_sets_them_up() {
         let unknown = user.bash("eups distrib install -t w_1 numpy");
 
         assert!(list.contains("lsst_daf_butler") && list.contains("30.2026.4300+q1"), "{list}");
-        assert_eq!(of_tag.matches("+q1").count(), wheels.len(), "{of_tag}");
+        // Some clients print a product for each flavor that they look for.
+        let products: BTreeSet<&str> =
+            of_tag.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(products.len(), wheels.len(), "{of_tag}");
         assert!(tags.contains("current") && tags.contains("v30_2026_4300"), "{tags}");
         assert_eq!(installed.all().matches("done.").count(), wheels.len(), "{}", installed.all());
         assert!(again.all().contains("already installed"), "{}", again.all());

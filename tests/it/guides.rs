@@ -12,7 +12,7 @@ use larder_tests::data::checkout;
 use larder_tests::process::{bare, program};
 
 /// In the order in which they are read and run.
-const GUIDES: [&str; 5] = ["administer", "build", "publish", "install", "audit"];
+const GUIDES: [&str; 6] = ["administer", "build", "publish", "install", "audit", "eups"];
 
 /// A command of a guide, and what it must print.
 #[derive(Debug, PartialEq)]
