@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use larder_tests::data;
-use larder_tests::{Larder, Ran, TestRegistry};
+use larder_tests::{Larder, Ran, TestRegistry, build};
+use serde_json::json;
 
 use crate::real::with_python;
 
@@ -92,5 +93,46 @@ async fn the_stock_client_installs_wheels_that_never_saw_it_and_sets_them_up() {
         let count: usize = works.expect(0).stdout.lines().next().unwrap().trim().parse().unwrap();
         assert_eq!(count, wheels.len() + 1);
         assert!(unknown.all().contains("not found"), "{}", unknown.all());
+    }
+}
+
+#[tokio::test]
+async fn the_stock_client_sets_up_what_a_requirement_admits_of_several_that_are_installed() {
+    let clients = clients();
+    if clients.is_empty() {
+        return;
+    }
+    let registry = TestRegistry::start().await;
+    let old = build("log", "1.2.0-b1").file("a", b"old").pack();
+    let new = build("log", "3.2.0-b9").file("a", b"new").pack();
+    let against = json!({"build": "1.2.0-b1"});
+    let pinned = json!([{"product": "log", "requirement": ">=1", "built_against": against}]);
+    let parcels = [
+        &old,
+        &new,
+        &build("needs_old", "1.0.0-b1").needs("log", "^1").file("a", b"a").pack(),
+        &build("needs_new", "1.0.0-b1").needs("log", "^3").file("a", b"b").pack(),
+        &build("needs_any", "1.0.0-b1").needs("log", "*").file("a", b"c").pack(),
+        &build("pinned", "1.0.0-b1").field("dependencies", pinned).file("a", b"d").pack(),
+        &build("needs_none", "1.0.0-b1").needs("log", "^2 || ^3").file("a", b"e").pack(),
+    ];
+    registry.publish_all(&parcels).await;
+    for client in clients {
+        let root = format!("{}/eups/linux-x86_64", registry.origin());
+        let user = User::new(&client, registry.folder(), root);
+        let products = ["needs_old", "needs_new", "needs_any", "pinned", "needs_none"];
+        for version in ["log 1.2.0+b1", "log 3.2.0+b9"] {
+            user.bash(&format!("eups distrib install {version}")).expect(0);
+        }
+        for product in products {
+            user.bash(&format!("eups distrib install -j {product} 1.0.0+b1")).expect(0);
+        }
+
+        let taken = products
+            .map(|product| user.bash(&format!("setup {product}\ncat $LOG_DIR/a")).expect(0).stdout);
+        let without = user.bash("eups remove log 3.2.0+b9 --force\nsetup needs_new\necho $LOG_DIR");
+
+        assert_eq!(taken, ["old", "new", "new", "old", "new"]);
+        assert!(without.all().contains("needs_new"), "what is not met is told: {}", without.all());
     }
 }
