@@ -14,8 +14,6 @@ use larder_schema::{Build, EntryPath, Hasher, Sums, TreeChecksum};
 
 /// Bytes that are read and written at once.
 const BUFFER: usize = 256 * 1024;
-/// The most bytes of a text that is read from an archive.
-const TEXT_BYTES: u64 = 4 << 20;
 
 /// An archive that is packed again.
 pub(super) struct Source {
@@ -217,7 +215,8 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// A text in an archive; none where it has no such file, or one that is no text or too large for one.
+/// A text in an archive, whose size was looked at before; none where it has no such file, or one that is no
+/// text.
 pub(super) fn text_in(
     source: Source,
     path: &str,
@@ -243,10 +242,10 @@ impl Sink for Wanted<'_> {
         &mut self,
         path: &EntryPath,
         _: bool,
-        size: u64,
+        _: u64,
         content: &mut dyn Read,
     ) -> io::Result<()> {
-        if path.as_str() == self.path && size <= TEXT_BYTES {
+        if path.as_str() == self.path {
             content.read_to_end(self.text.insert(Vec::new()))?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use larder_schema::archive::{ArchiveError, ArchiveFormat};
 use larder_schema::eups::{EupsVersion, holds_product};
-use larder_schema::{Build, Checksum, ProductName, Sha256, Sums};
+use larder_schema::{Build, Checksum, EntryKind, ProductName, Sha256, Sums};
 use tracing::{Instrument as _, info, warn};
 
 use super::roll::{self, Order, Source, Taken};
@@ -24,6 +24,9 @@ use crate::registry::upload::{UploadError, new_id};
 /// The product whose build beside a tag's has its conda environment, and the file that it is.
 const ENVIRONMENT: &str = "conda-environment";
 const ENVIRONMENT_FILE: &str = "conda.env";
+
+/// The most bytes of a text that is read from an archive.
+const TEXT_BYTES: u64 = 4 << 20;
 
 /// Who makes which tarball: of one build one, few at once, and few wait.
 pub(in crate::registry) struct Making {
@@ -94,11 +97,6 @@ impl Whole {
         format!("{}/{}", self.held.product, self.held.version)
     }
 
-    /// How a download is called.
-    fn file_name(&self) -> String {
-        format!("{}-{}.tar.gz", self.held.product, self.held.version)
-    }
-
     fn named(&self) -> Box<Named> {
         let (product, version) = (self.held.product.clone(), self.held.version.clone());
         Box::new(Named { product, version })
@@ -110,24 +108,22 @@ impl Registry {
     ///
     /// Whether its asker may read the build was asked when a root showed it.
     pub async fn root_tarball(&self, held: Held) -> Result<Found, RootError> {
-        let whole = self.whole(held).await?;
-        if let Some(archive) = whole.packed.as_it_is(&whole.held) {
-            let checksum = Checksum::Sha256(archive.sha256);
-            let stored = self.inner.catalog.archive(&checksum).await?;
-            let stored = stored.ok_or(FetchError::Unknown(checksum))?;
-            return Ok(self.present(stored, Some(whole.file_name())).await?);
+        let seq = held.seq;
+        let packed = self.with_source(move |source| Ok(source.packed(seq)?)).await?;
+        if let Some(archive) = packed.as_it_is(&held) {
+            let stored = self.stored(archive).await?;
+            return Ok(self.present(stored, Some(file_name(&held))).await?);
         }
-        if let Some(found) = self.found(&whole, whole.packed.tarball.as_ref()).await? {
+        if let Some(found) = self.found(&held, packed.tarball.as_ref()).await? {
             return Ok(found);
         }
-        let gate = self.inner.making.gate(whole.held.seq);
-        let gate = gate.lock_owned().await;
+        let gate = self.inner.making.gate(seq).lock_owned().await;
         let turn = self.inner.making.turn().await?;
         // Goes on when nobody waits any more: who asks next has it.
         let registry = self.clone();
         let work = async move {
             let _held = (gate, turn);
-            registry.made(whole.held).await
+            registry.made(held).await
         };
         let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or(Err(RootError::Catalog(catalog::Error::Stopped)))
@@ -142,20 +138,8 @@ impl Registry {
             Some(folder) => format!("{folder}/{own}"),
             None => own,
         };
-        if !self.has_entry(archive, &path).await? {
-            return Ok(whole.table());
-        }
-        let text = self.text_in(self.opened(archive).await?, path).await?;
+        let text = self.text_in(archive, path).await?;
         Ok(text.unwrap_or_else(|| whole.table()))
-    }
-
-    /// Whether an archive has an entry: told by its index, without reading it.
-    async fn has_entry(&self, archive: &PackedArchive, path: &str) -> Result<bool, RootError> {
-        // Paths come sorted by their bytes: the first behind all but the last of them is it, or it is
-        // not there.
-        let before = path.char_indices().next_back().map(|(at, _)| &path[..at]);
-        let found = self.inner.catalog.contents(&archive.sha256, before, 1).await?;
-        Ok(found.first().is_some_and(|entry| entry.path.as_str() == path))
     }
 
     /// The conda environment of a tag: the file `conda.env` of the product `conda-environment` that its
@@ -174,19 +158,39 @@ impl Registry {
             Ok(seq.map(|seq| view.source.packed(seq)).transpose()?)
         });
         let archive = packed.await?.and_then(|packed| packed.archive).ok_or_else(no_environment)?;
-        let source = self.opened(&archive).await?;
-        let text = self.text_in(source, ENVIRONMENT_FILE.to_owned()).await?;
+        let text = self.text_in(&archive, ENVIRONMENT_FILE.to_owned()).await?;
         text.ok_or_else(no_environment)
     }
 
-    async fn text_in(&self, source: Source, path: String) -> Result<Option<String>, RootError> {
+    /// A text in an archive, of the size and sum that its index tells; none where it has no such file.
+    async fn text_in(
+        &self,
+        archive: &PackedArchive,
+        path: String,
+    ) -> Result<Option<String>, RootError> {
+        // Paths come sorted by their bytes: the first behind all but the last of them is it, or it is
+        // not there.
+        let before = path.char_indices().next_back().map(|(at, _)| &path[..at]);
+        let found = self.inner.catalog.contents(&archive.sha256, before, 1).await?;
+        let entry = found.into_iter().next().filter(|entry| entry.path.as_str() == path);
+        let Some(EntryKind::File { size, sha256, .. }) = entry.map(|entry| entry.kind) else {
+            return Ok(None);
+        };
+        if size > TEXT_BYTES {
+            return Ok(None);
+        }
+        let source = self.opened(archive).await?;
         let limits = self.inner.config.limits.archive();
         let turn = self.inner.making.turn().await?;
-        blocking(move || {
+        let text = blocking(move || {
             let _turn = turn;
             Ok(roll::text_in(source, &path, &limits)?)
-        })
-        .await
+        });
+        match text.await? {
+            Some(text) if Sha256::of(text.as_bytes()) == sha256 => Ok(Some(text)),
+            Some(_) => Err(ReadError::Spoiled(archive.sha256).into()),
+            None => Ok(None),
+        }
     }
 
     async fn whole(&self, held: Held) -> Result<Whole, RootError> {
@@ -196,7 +200,7 @@ impl Registry {
     /// A tarball whose bytes are where they should be.
     async fn found(
         &self,
-        whole: &Whole,
+        held: &Held,
         tarball: Option<&Tarball>,
     ) -> Result<Option<Found>, RootError> {
         let Some(Tarball { sums, key }) = tarball.cloned() else { return Ok(None) };
@@ -204,14 +208,14 @@ impl Registry {
             return Ok(None);
         }
         let format = ArchiveFormat::TarGz;
-        Ok(Some(Found { sums, format, key, name: Some(whole.file_name()) }))
+        Ok(Some(Found { sums, format, key, name: Some(file_name(held)) }))
     }
 
     /// Makes the tarball, unless somebody else just did.
     async fn made(&self, held: Held) -> Result<Found, RootError> {
         let whole = self.whole(held).await?;
         let before = whole.packed.tarball.clone();
-        if let Some(found) = self.found(&whole, before.as_ref()).await? {
+        if let Some(found) = self.found(&whole.held, before.as_ref()).await? {
             return Ok(found);
         }
         let source = self.source(&whole).await?;
@@ -231,7 +235,7 @@ impl Registry {
             warn!(error = &error as &dyn std::error::Error, "could not remove a second tarball");
         }
         info!(size_bytes = kept.sums.size, "packed {} for EUPS", whole.named());
-        let found = self.found(&whole, Some(&kept)).await?;
+        let found = self.found(&whole.held, Some(&kept)).await?;
         found.ok_or_else(|| RootError::NotThere { named: whole.named() })
     }
 
@@ -277,11 +281,15 @@ impl Registry {
     }
 
     async fn opened(&self, archive: &PackedArchive) -> Result<Source, RootError> {
-        let checksum = Checksum::Sha256(archive.sha256);
-        let stored: Option<StoredArchive> = self.inner.catalog.archive(&checksum).await?;
-        let stored = stored.ok_or(FetchError::Unknown(checksum))?;
+        let stored = self.stored(archive).await?;
         let file = self.inner.blobs.open_file(&stored.key).await?;
         Ok(Source { file, format: stored.format })
+    }
+
+    async fn stored(&self, archive: &PackedArchive) -> Result<StoredArchive, RootError> {
+        let checksum = Checksum::Sha256(archive.sha256);
+        let stored = self.inner.catalog.archive(&checksum).await?;
+        Ok(stored.ok_or(FetchError::Unknown(checksum))?)
     }
 
     /// Refuses work that would take the last of the disk: the catalog needs some.
@@ -293,6 +301,11 @@ impl Registry {
         }
         Ok(())
     }
+}
+
+/// How a download is called.
+fn file_name(held: &Held) -> String {
+    format!("{}-{}.tar.gz", held.product, held.version)
 }
 
 /// A file in the staging, which goes when its work is over.
