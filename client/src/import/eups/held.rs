@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use larder_schema::api::{BuildAnswer, paths};
-use larder_schema::{Build, BuildKey, Platform, ProductName};
+use larder_schema::{Build, BuildKey, Platform, ProductName, Sha256};
 
 use super::AT_ONCE;
 use super::shelf::{Package, Shelf};
@@ -15,7 +15,16 @@ use crate::remote::{self, Remote};
 pub struct Held {
     /// Its key.
     pub key: BuildKey,
-    /// The bytes of its archive; none for a metapackage.
+    /// Its archive; none for a metapackage.
+    pub archive: Option<Archive>,
+}
+
+/// The archive of a build that the server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Its sum.
+    pub sha256: Sha256,
+    /// Its bytes, as far as the server tells them.
     pub size: Option<u64>,
 }
 
@@ -67,7 +76,8 @@ fn packed(build: Build) -> Option<(Place, Held)> {
         Some(folder) => folder.name() == version,
         None => build.archive.is_none(),
     };
-    let held =
-        Held { key: build.key(), size: build.archive.as_ref().and_then(|archive| archive.size) };
+    let archive = build.archive.as_ref();
+    let archive = archive.map(|it| Archive { sha256: it.sha256, size: it.size });
+    let held = Held { key: build.key(), archive };
     is_packed.then_some(((build.product, version, build.platform), held))
 }

@@ -25,7 +25,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use larder_schema::{BuildKey, Platform, ProblemKind, ProductName};
+use larder_schema::{BuildKey, Platform, ProblemKind, ProductName, Sha256};
 use reqwest::Method;
 
 use crate::progress::Progress;
@@ -227,11 +227,11 @@ impl Found {
         let most = most_bytes(&remote).await;
         let way = Arc::new(Way { root, remote, memory, most, shelf, names, listed });
         let mut came: BTreeMap<usize, BuildKey> = BTreeMap::new();
-        for (index, held) in &held {
+        let changed = changed(&way, &held, &mut report).await?;
+        for (index, held) in held.iter().filter(|(index, _)| !changed.contains(index)) {
             came.insert(*index, held.key.clone());
             report.existing.push(mapped(&way.shelf.packages[*index], Some(&held.key)));
         }
-        compare(&way, &held, &mut report).await?;
         let open: Vec<usize> = order.into_iter().filter(|it| !held.contains_key(it)).collect();
         bring_all(&way, open, &mut came, &mut report, hear).await?;
         let releases =
@@ -248,35 +248,58 @@ fn mapped(package: &Package, held: Option<&BuildKey>) -> Mapped {
 
 /// A tarball is not what was imported.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the package root has {here} bytes under this name, and {there} were imported before; what is \
-     published never changes"
-)]
-struct Changed {
-    here: u64,
-    there: u64,
+enum Changed {
+    #[error(
+        "the package root has {here} bytes under this name, and {there} were imported before; what \
+         is published never changes"
+    )]
+    Size { here: u64, there: u64 },
+    #[error(
+        "its manifest says `{here}`, and `{there}` was imported before; what is published never \
+         changes"
+    )]
+    Sum { here: Sha256, there: Sha256 },
+    #[error(
+        "the package root has the tarball `{path}`, and it was imported without an archive before; \
+         what is published never changes"
+    )]
+    Bare { path: String },
 }
 
-/// Reports what is there and has another size in the root.
-async fn compare(
+/// Reports what is there and is something else in the root, and tells which that is.
+async fn changed(
     way: &Way,
     held: &BTreeMap<usize, Held>,
     report: &mut Report,
-) -> Result<(), Error> {
-    let sizes = stream::iter(held).map(|(index, held)| async move {
-        let path = way.listed[index].tarball.as_ref();
-        let (Some(path), Some(there)) = (path, held.size) else { return Ok(None) };
-        let here = way.root.size(path).await?;
-        let changed = here.filter(|here| *here != there).map(|here| Changed { here, there });
+) -> Result<BTreeSet<usize>, Error> {
+    let compared = stream::iter(held).map(|(index, held)| async move {
+        let changed = change(&way.root, &way.listed[index], held).await?;
         Ok::<_, root::Error>(changed.map(|changed| (*index, changed)))
     });
-    let mut sizes = pin!(sizes.buffered(AT_ONCE));
-    while let Some(changed) = sizes.next().await {
+    let mut compared = pin!(compared.buffered(AT_ONCE));
+    let mut all = BTreeSet::new();
+    while let Some(changed) = compared.next().await {
         if let Some((index, changed)) = changed? {
             report.refuse(way.shelf.packages[index].shown(), &changed);
+            all.insert(index);
         }
     }
-    Ok(())
+    Ok(all)
+}
+
+async fn change(root: &Root, listed: &Listed, held: &Held) -> Result<Option<Changed>, root::Error> {
+    let Some(path) = &listed.tarball else { return Ok(None) };
+    let Some(archive) = held.archive else {
+        let is_there = !listed.may_be_bare || root.size(path).await?.is_some();
+        return Ok(is_there.then(|| Changed::Bare { path: path.clone() }));
+    };
+    if let Some(here) = listed.sha256 {
+        let there = archive.sha256;
+        return Ok((here != there).then_some(Changed::Sum { here, there }));
+    }
+    let Some(there) = archive.size else { return Ok(None) };
+    let here = root.size(path).await?;
+    Ok(here.filter(|here| *here != there).map(|here| Changed::Size { here, there }))
 }
 
 /// Brings packages, several at once, and publishes those that have arrived together.
