@@ -150,7 +150,9 @@ pub fn read(
         closure.push(Need { id, package: there.and_then(|index| u32::try_from(index).ok()) });
     }
     let own = own.ok_or(Fault::WithoutItself)?;
-    let tarball = own.distribution_id.clone();
+    // EUPS looks for what has a folder and no ID under the name that it gives tarballs itself.
+    let looked_for = own.folder.as_ref().map(|_| format!("{}.tar.gz", package.stem()));
+    let tarball = own.distribution_id.clone().or(looked_for);
     if let Some(path) = tarball.as_ref().filter(|path| !is_tarball(path)) {
         return Err(Fault::Path { path: crate::import::shown(path) });
     }
@@ -197,6 +199,13 @@ mod tests {
     fn a_metapackage_has_no_tarball() {
         let bare = listed("a Linux64 1 a-1.table none None\n").unwrap();
         assert_eq!((bare.tarball, bare.may_be_bare), (None, true));
+    }
+
+    #[test]
+    fn a_tarball_that_is_looked_for_is_called_as_eups_calls_it() {
+        let listed = listed("a Linux64 1 a-1.table a/1 search\n").unwrap();
+        assert_eq!(listed.tarball.as_deref(), Some("a-1@Linux64.tar.gz"));
+        assert!(!listed.may_be_bare);
     }
 
     #[test]
