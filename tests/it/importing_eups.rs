@@ -489,8 +489,48 @@ async fn other_bytes_under_a_name_that_was_imported_are_a_conflict() {
     assert_eq!(products(&report, "imported"), ["lz_new"]);
     assert!(reason(&report, "lz_base 1.4.2+b101").contains("imported before"));
     assert!(reason(&report, "tag b1").contains("`stack@b1` is there with other builds"));
-    assert!(before.iter().all(|build| build["product"] != "lz_new"));
-    assert_eq!(all_builds(&registry).await.len(), before.len() + 1);
+    assert_eq!(products(&report, "existing"), ["lz_app", "lz_math"]);
+    let after = all_builds(&registry).await;
+    assert!(before.iter().all(|build| after.contains(build)), "{after:#?}");
+    assert_eq!(after.len(), before.len() + 1);
+}
+
+#[tokio::test]
+async fn what_changed_in_the_root_goes_into_no_new_release() {
+    let registry = TestRegistry::start().await;
+    let mut root = EupsRoot::new();
+    let bytes = tarball("a", "1.0", None);
+    let place = |sum: Sha256| format!("a/1.0 a-1.0@Linux64.tar.gz REQUIRED FALSE sha256:{sum}");
+    root.package_of("a", "1.0", &[], &bytes).manifest("a", "1.0", &[], &place(Sha256::of(&bytes)));
+    root.metapackage("bare", "1.0", &[], "");
+    import(&larder(&registry), &root.argument(), &[]).expect(0);
+    root.manifest("a", "1.0", &[], &place(Sha256::of(b"x")));
+    root.package("bare", "1.0", &[], "").package("new", "1.0", &[], "");
+    root.tag("b1", &["a generic 1.0"]).tag("b2", &["bare generic 1.0"]);
+    root.tag("b3", &["new generic 1.0"]);
+
+    let report: Value = import(&larder(&registry), &root.argument(), &[]).expect(1).json();
+
+    assert!(reason(&report, "a 1.0").contains(&Sha256::of(b"x").to_string()), "{report:#}");
+    assert!(reason(&report, "bare 1.0").contains("without an archive"), "{report:#}");
+    assert!(reason(&report, "tag b1").contains("`a 1.0 (Linux64)`"), "{report:#}");
+    assert!(reason(&report, "tag b2").contains("`bare 1.0 (Linux64)`"), "{report:#}");
+    assert_eq!(products(&report, "existing"), Vec::<String>::new());
+    assert_eq!(report["distributions"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_package_without_a_distribution_id_has_its_tarball_where_eups_puts_it() {
+    let registry = TestRegistry::start().await;
+    let mut root = EupsRoot::new();
+    root.package("a", "1.0", &[], "").manifest("a", "1.0", &[], "a/1.0 search");
+    root.manifest("gone", "1.0", &[], "gone/1.0 search");
+
+    let report: Value = import(&larder(&registry), &root.argument(), &[]).expect(1).json();
+
+    assert_eq!(the_build(&registry, "a").await["product_dir"], "a/1.0");
+    assert!(reason(&report, "gone 1.0").contains("`gone-1.0@Linux64.tar.gz` is not there"));
+    assert_eq!(products(&report, "imported"), ["a"]);
 }
 
 #[tokio::test]
@@ -511,6 +551,23 @@ async fn a_tag_without_a_number_moves() {
     assert!(version.starts_with("w_latest_"), "{second:#}");
     let tags: Value = registry.anybody().read("/api/v1/tags/stack").await;
     assert_eq!(tags["items"][0]["version"], version);
+}
+
+#[tokio::test]
+async fn a_tag_that_moves_publishes_nothing_of_the_release_that_was_refused() {
+    let registry = TestRegistry::start().await;
+    let root = tagged("w_2026_47");
+    root.tag("w_latest", &[&line(BASE), &line(MATH), &line(APP)]);
+    root.write("env/w_2026_47.env", b"@EXPLICIT\nhttps://conda.example.org/x.conda\n");
+    let scopes = json!({"name": "lz", "scopes": ["publish:lz_*", "distribute:*", "tag:*"]});
+    let made: Value = registry.make_token(scopes).await.expect(201).json();
+    let larder = Larder::new(registry.origin(), made["token"].as_str());
+
+    let report: Value = import(&larder, &root.argument(), &[]).expect(1).json();
+
+    assert!(reason(&report, "tag w_2026_47").contains("conda-environment"), "{report:#}");
+    assert!(reason(&report, "tag w_latest").contains("`stack@w_2026_47`"), "{report:#}");
+    assert_eq!((&report["distributions"], &report["tags"]), (&json!([]), &json!([])));
 }
 
 #[tokio::test]

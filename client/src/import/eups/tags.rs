@@ -38,6 +38,8 @@ enum Fault {
     Name,
     #[error("`{name}@{version}` is there with other builds; what is published never changes")]
     Changed { name: ProductName, version: DistributionVersion },
+    #[error("it stands at `{name}@{version}`, which did not come in")]
+    AtRefused { name: ProductName, version: DistributionVersion },
     #[error(transparent)]
     Label(#[from] ParseLabelError),
 }
@@ -147,9 +149,18 @@ pub async fn publish(
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut there: BTreeSet<&DistributionVersion> = BTreeSet::new();
+    let mut refused: BTreeSet<&DistributionVersion> = BTreeSet::new();
     for (version, release) in releases {
+        // The tag that has this version for its own may have more than the one that moves: it is
+        // published by its own or not at all.
+        if refused.contains(version) && is_moving(&release.tag) {
+            let fault = Fault::AtRefused { name: name.clone(), version: version.clone() };
+            report.refuse(shown(&release.tag), &fault);
+            continue;
+        }
         let is_there = there.contains(version) && is_moving(&release.tag);
         if !is_there && !distribute(way, name, version, release, report).await? {
+            refused.insert(version);
             continue;
         }
         there.insert(version);
