@@ -5,7 +5,8 @@ use crate::requirement::Requirement;
 /// The requirement that stands in brackets behind a product, if comparators can say it.
 ///
 /// They cannot where a version is not all numbers, of `!=`, and of `&&` and `||` mixed, which EUPS
-/// reads without precedence.
+/// reads without precedence. A build `1.4.0+b1` comes after `1.4` and before what comes after that, so
+/// that `> 1.4` admits it and `<= 1.4` does not; of `== 1.4` it is the nearest that can be said.
 ///
 /// ```
 /// use larder_schema::eups::requirement;
@@ -30,7 +31,8 @@ fn comparator(text: &str) -> Option<String> {
     let version = text.trim_start_matches(['<', '>', '=']);
     let sign = match &text[..text.len() - version.len()] {
         "" | "=" | "==" => "=",
-        sign @ (">=" | "<=" | ">" | "<") => sign,
+        ">" | ">=" => ">=",
+        "<" | "<=" => "<",
         _ => return None,
     };
     let numbers: Option<Vec<u64>> = version.trim().split('.').map(number).collect();
@@ -55,10 +57,11 @@ mod tests {
         let told = |text: &str| requirement(text).map(|requirement| requirement.to_string());
         let table = [
             (">= 1.4", Some(">=1.4.0")),
-            (">1.4.2", Some(">1.4.2")),
+            (">1.4.2", Some(">=1.4.2")),
+            ("<= 1.4", Some("<1.4.0")),
             ("== 2", Some("=2.0.0")),
             ("1.2.3", Some("=1.2.3")),
-            ("< 1.5 || > 1.5", Some("<1.5.0 || >1.5.0")),
+            ("< 1.5 || > 1.5", Some("<1.5.0 || >=1.5.0")),
             (">= 1.2.0 && < 2.0.0", Some(">=1.2.0, <2.0.0")),
             (">= 1.4.2+b3", None),
             ("!= 1.4", None),

@@ -303,35 +303,52 @@ fn judge<'a>(text: &'a str, setup: Setup<'_>, unknown: &mut Vec<&'a str>) -> boo
     verdict.unwrap_or(false)
 }
 
+/// The most parentheses in each other.
+const MAX_DEPTH: usize = 16;
+
 /// From left to right without precedence, as EUPS reads it.
 fn verdict(text: &str, setup: Setup<'_>) -> Option<bool> {
-    let spaced = text.replace("||", " || ").replace("&&", " && ").replace(['"', '\''], "");
-    let spaced = ["==", "!=", "=~"]
-        .iter()
-        .fold(spaced, |text, sign| text.replace(sign, &format!(" {sign} ")));
+    let text = text.replace(['"', '\''], "");
+    let signs = ["||", "&&", "==", "!=", "=~", "(", ")"];
+    let spaced = signs.iter().fold(text, |text, sign| text.replace(sign, &format!(" {sign} ")));
     let words: Vec<&str> = spaced.split_whitespace().collect();
-    let mut value = None;
-    let mut join = "||";
     let mut rest = words.as_slice();
-    loop {
-        let (holds, used) = match *rest {
-            ["True" | "true", ..] => (true, 1),
-            ["False" | "false", ..] => (false, 1),
-            [name, sign, with, ..] => (compare(name, sign, with, setup)?, 3),
+    let holds = joined(&mut rest, setup, 0)?;
+    rest.is_empty().then_some(holds)
+}
+
+/// Takes terms off `rest`, up to its end or to a parenthesis that closes.
+fn joined(rest: &mut &[&str], setup: Setup<'_>, depth: usize) -> Option<bool> {
+    let mut value = term(rest, setup, depth)?;
+    while let [join, after @ ..] = *rest
+        && *join != ")"
+    {
+        *rest = after;
+        let holds = term(rest, setup, depth)?;
+        value = match *join {
+            "||" | "or" => value || holds,
+            "&&" | "and" => value && holds,
             _ => return None,
         };
-        value = Some(match (value, join) {
-            (None, _) => holds,
-            (Some(before), "||" | "or") => before || holds,
-            (Some(before), "&&" | "and") => before && holds,
-            _ => return None,
-        });
-        match rest[used..] {
-            [] => return value,
-            [next, ..] => join = next,
-        }
-        rest = &rest[used + 1..];
     }
+    Some(value)
+}
+
+fn term(rest: &mut &[&str], setup: Setup<'_>, depth: usize) -> Option<bool> {
+    let (holds, after) = match *rest {
+        ["(", inside @ ..] if depth < MAX_DEPTH => {
+            *rest = inside;
+            let holds = joined(rest, setup, depth + 1)?;
+            let [")", after @ ..] = *rest else { return None };
+            (holds, after)
+        }
+        ["True" | "true", after @ ..] => (true, after),
+        ["False" | "false", after @ ..] => (false, after),
+        [name, sign, with, after @ ..] => (compare(name, sign, with, setup)?, after),
+        _ => return None,
+    };
+    *rest = after;
+    Some(holds)
 }
 
 fn compare(name: &str, sign: &str, with: &str, setup: Setup<'_>) -> Option<bool> {
@@ -348,6 +365,8 @@ fn compare(name: &str, sign: &str, with: &str, setup: Setup<'_>) -> Option<bool>
     }
 }
 
+/// The option of `setupRequired` that says that something else brings the product.
+const EXTERNAL: &str = "--external";
 /// Options of `setupRequired` that have a word behind them.
 const WITH_VALUE: [&str; 7] = ["-f", "--flavor", "-r", "-T", "-t", "--tag", "--vro"];
 
@@ -364,6 +383,9 @@ impl Action {
             | Verb::Unset
             | Verb::Nothing => return None,
         };
+        if self.arguments.iter().any(|argument| argument == EXTERNAL) {
+            return None;
+        }
         let mut words = Vec::new();
         let mut arguments = self.arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -447,6 +469,38 @@ mod tests {
         assert_eq!(of("Linux64"), ["a |", "d |"]);
         assert_eq!(of("DarwinX86"), ["b |", "d |"]);
         assert_eq!(of("Linux"), ["c |", "d |"]);
+    }
+
+    #[test]
+    fn parentheses_in_conditions_are_read() {
+        let holds = |condition: &str| {
+            let text = format!("if ({condition}) {{\nsetupRequired(a)\n}}\n");
+            let table = Table::read(&text);
+            let chosen = table.choose(LOOSE);
+            chosen.unknown.is_empty().then_some(!chosen.actions.is_empty())
+        };
+        let deep = |depth: usize| {
+            holds(&format!("{}flavor == Linux64{}", "(".repeat(depth), ")".repeat(depth)))
+        };
+        for (condition, expected) in [
+            ("(FLAVOR == Linux) || (FLAVOR == Linux64)", Some(true)),
+            ("(FLAVOR == Linux) || (FLAVOR == Darwin)", Some(false)),
+            ("FLAVOR == Linux && (FLAVOR == Linux || FLAVOR == Linux64)", Some(false)),
+            ("((FLAVOR==Linux64)&&(TYPE!=exact))", Some(true)),
+            ("(FLAVOR == Linux64", None),
+            ("FLAVOR == Linux64)", None),
+            ("()", None),
+            ("(FLAVOR == Linux64) (TYPE == exact)", None),
+        ] {
+            assert_eq!(holds(condition), expected, "{condition}");
+        }
+        assert_eq!((deep(MAX_DEPTH), deep(MAX_DEPTH + 1)), (Some(true), None));
+    }
+
+    #[test]
+    fn what_others_bring_is_not_needed() {
+        let table = "setupRequired(--external x)\nsetupOptional(y --external)\nsetupRequired(a)\n";
+        assert_eq!(needed(table, LOOSE), ["a |"]);
     }
 
     #[test]
