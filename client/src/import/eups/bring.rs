@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use larder_schema::archive::{self, ArchiveError, ArchiveFormat, Limits, Sink};
 use larder_schema::{Build, EntryPath, ProblemKind, Sha256};
@@ -109,7 +110,7 @@ impl Error {
 
 impl Way {
     /// Brings the package at `index`.
-    pub async fn bring(&self, index: usize) -> Result<Brought, Error> {
+    pub async fn bring(self: Arc<Self>, index: usize) -> Result<Brought, Error> {
         let package = &self.shelf.packages[index];
         let tarball = self.tarball(index).await?;
         let mut notes = Vec::new();
@@ -125,9 +126,15 @@ impl Way {
             }
             Inside::Nothing => self.table(package).await?,
         };
-        let known = Known { shelf: &self.shelf, names: &self.names, listed: &self.listed };
         let sum = tarball.as_ref().map(|tarball| tarball.file.sha256);
-        let recorded = record::record(&known, index, table.as_deref(), sum);
+        let way = Arc::clone(&self);
+        let record = move || {
+            let known = Known { shelf: &way.shelf, names: &way.names, listed: &way.listed };
+            record::record(&known, index, table.as_deref(), sum)
+        };
+        // Tables and closures of some thousand lines take their time.
+        let recorded = tokio::task::spawn_blocking(record).await;
+        let recorded = recorded.expect("making a record does not panic");
         notes.extend(recorded.notes);
         let build = recorded.build;
         let sent = match &tarball {

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use larder_schema::eups::{Action, Verb};
-use larder_schema::record::{TreePath, Variable};
+use larder_schema::record::{MAX_RECORD_ITEMS, TreePath, Variable};
 use larder_schema::{Build, Text};
 
 use super::shelf::Package;
 
 /// What separates the paths of a variable.
 const SEPARATOR: &str = ":";
+/// The most paths that a table may give a variable.
+const MAX_PATHS: usize = 200;
 
 /// The variables that `actions` change; `note` hears of what is said in another way, or left out.
 pub fn variables(
@@ -28,9 +30,14 @@ pub fn variables(
                 continue;
             }
         };
+        let is_new = !variables.contains_key(name);
+        if is_new && is_of_variables(action.verb) && variables.len() == MAX_RECORD_ITEMS {
+            note(format!("`{name}` is left out: there are {MAX_RECORD_ITEMS} variables before it"));
+            continue;
+        }
         let changed = match action.verb {
-            Verb::EnvPrepend => list(package, value, false, variables.get(name), note, name),
-            Verb::EnvAppend => list(package, value, true, variables.get(name), note, name),
+            Verb::EnvPrepend => list(package, value, false, variables.remove(name), note, name),
+            Verb::EnvAppend => list(package, value, true, variables.remove(name), note, name),
             Verb::EnvSet => set(package, name, &value.join(" "), note),
             Verb::Alias => {
                 note(format!("the alias `{name}` is left out: larder has none"));
@@ -58,26 +65,30 @@ fn list(
     package: &Package,
     value: &[String],
     is_behind: bool,
-    before: Option<&Variable>,
+    before: Option<Variable>,
     note: &mut dyn FnMut(String),
     name: &str,
 ) -> Option<Variable> {
     if value.get(1).is_some_and(|separator| separator != SEPARATOR) {
         note(format!("`{name}` is left out: its parts are not separated by `{SEPARATOR}`"));
-        return None;
+        return before;
     }
-    let value = expanded(package, &value[0]);
     let mut paths = match before {
-        Some(Variable::Prepend(paths)) => paths.clone(),
+        Some(Variable::Prepend(paths)) => paths,
         Some(Variable::Set { .. }) => {
             note(format!("`{name}` is set and put in front of: only what is set counts"));
-            return None;
+            return before;
         }
         None => Vec::new(),
     };
+    let value = expanded(package, &value[0]);
     for part in value.split(SEPARATOR).filter(|part| !part.is_empty()) {
         match inside(package, part) {
             Some(path) if paths.contains(&path) => {}
+            Some(_) if paths.len() == MAX_PATHS => {
+                note(format!("`{name}` gets no more than {MAX_PATHS} paths"));
+                break;
+            }
             Some(path) if is_behind => paths.push(path),
             Some(path) => paths.insert(0, path),
             None => note(format!("`{name}` does not get `{part}`, which is not in the product")),
@@ -104,7 +115,7 @@ fn set(
         note(format!("`{name}` is set to a folder in EUPS; here the folder is put in front of it"));
         return Some(Variable::Prepend(vec![path]));
     }
-    let plain = if value.contains("${") { None } else { value.parse::<Text>().ok() };
+    let plain = if value.contains('$') { None } else { value.parse::<Text>().ok() };
     match plain {
         Some(set) => Some(Variable::Set { set }),
         None => {
@@ -129,9 +140,13 @@ fn expanded(package: &Package, value: &str) -> String {
         .replace("${PRODUCT_FLAVOR}", &package.flavor)
 }
 
-/// Where in the archive a path is that begins with the product's folder.
+/// Where in the archive a path is that begins with the product's folder; none where that hangs on
+/// another variable, or where there are several paths.
 fn inside(package: &Package, value: &str) -> Option<TreePath> {
     let below = value.trim().strip_prefix(FOLDER)?.trim_end_matches('/');
+    if below.contains(['$', ':']) {
+        return None;
+    }
     let root = format!("{}/{}", package.product, package.version);
     if below.is_empty() {
         return root.parse().ok();
@@ -143,10 +158,9 @@ fn inside(package: &Package, value: &str) -> Option<TreePath> {
 /// Takes out of `build` what larder refuses in variables.
 pub fn without_refused(build: &mut Build, note: &mut dyn FnMut(String)) {
     let all = std::mem::take(&mut build.variables);
+    let mut alone = Build { dependencies: Vec::new(), ..build.clone() };
     for (name, variable) in all {
-        let mut alone = build.clone();
         alone.variables = BTreeMap::from([(name.clone(), variable.clone())]);
-        alone.dependencies.clear();
         match alone.harm() {
             None => drop(build.variables.insert(name, variable)),
             Some(fault) => note(format!("`{name}` is left out: {fault}")),
@@ -199,6 +213,33 @@ mod tests {
         );
         assert_eq!(variables, [r#"MODE={"set":"fast, lz_app"}"#, r#"N={"set":"a b"}"#]);
         assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_hangs_on_other_variables_is_left_out() {
+        let table = "envPrepend(A, $?{OTHER}/x)\nenvPrepend(B, ${PRODUCT_DIR}/${ARCH}/bin)\n\
+                     envSet(C, ${PRODUCT_DIR}/a:${PRODUCT_DIR}/b)\nenvSet(D, $HOME/d)\n\
+                     envSet(E, $?{OTHER}/x)\nenvSet(F, ${PRODUCT_DIR}/$ARCH)\n";
+
+        let (variables, notes) = of(table);
+
+        assert_eq!(variables, Vec::<String>::new());
+        assert_eq!(notes.len(), 6, "{notes:#?}");
+    }
+
+    #[test]
+    fn tables_of_many_lines_are_read_in_little_time_up_to_a_bound() {
+        let line = |number: usize| format!("envPrepend(PATH, ${{PRODUCT_DIR}}/{number})\n");
+        let name = |number: usize| format!("envSet(N{number}, x)\n");
+        let lines: String = (0..MAX_PATHS + 1).map(line).collect();
+        let names: String = (0..MAX_RECORD_ITEMS).map(name).collect();
+
+        let (variables, notes) = of(&(lines + &names));
+
+        assert_eq!(variables.len(), MAX_RECORD_ITEMS);
+        let paths = variables.iter().find(|told| told.starts_with("PATH=")).unwrap();
+        assert_eq!(paths.matches("lz_app/1.0/").count(), MAX_PATHS);
+        assert_eq!(notes.len(), 2, "{notes:#?}");
     }
 
     #[test]
