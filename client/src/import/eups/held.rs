@@ -1,9 +1,10 @@
 //! What the server has of these packages already.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use larder_schema::api::{BuildAnswer, paths};
+use larder_schema::eups::name_of_version;
 use larder_schema::{Build, BuildKey, Platform, ProductName, Sha256};
 
 use super::AT_ONCE;
@@ -31,24 +32,46 @@ pub struct Archive {
 /// By what a package is found again: product, EUPS version, platform.
 type Place = (ProductName, String, Platform);
 
-/// Of the packages at these places on the shelf, those that the server has.
+/// Of the packages at these places on the shelf, those that the server has; they get the names that
+/// they have there.
+///
+/// What another root had beside a package may have given it another name than this root does. What is
+/// new and would take the name of something else is named by its whole version, where it can be.
 pub async fn held(
     remote: &Remote,
-    shelf: &Shelf,
+    shelf: &mut Shelf,
     packages: &[usize],
 ) -> Result<BTreeMap<usize, Held>, remote::Error> {
     let products: BTreeSet<&ProductName> =
         packages.iter().map(|index| &shelf.packages[*index].product).collect();
-    let there: HashMap<Place, Held> = stream::iter(products)
+    let There { packed, keys } = stream::iter(products)
         .map(|product| of_product(remote, product))
         .buffer_unordered(AT_ONCE)
-        .try_fold(HashMap::new(), |mut all, some| async move {
-            all.extend(some);
+        .try_fold(There::default(), |mut all, some| async move {
+            all.packed.extend(some.packed);
+            all.keys.extend(some.keys);
             Ok(all)
         })
         .await?;
-    let found = |index: &usize| Some((*index, there.get(&place(&shelf.packages[*index]))?.clone()));
-    Ok(packages.iter().filter_map(found).collect())
+    let mut held = BTreeMap::new();
+    for index in packages {
+        let package = &mut shelf.packages[*index];
+        if let Some(there) = packed.get(&place(package)) {
+            package.name = there.key.build.clone();
+            held.insert(*index, there.clone());
+        } else if keys.contains(&package.key()) {
+            package.name = name_of_version(&package.version, |_| true);
+        }
+    }
+    Ok(held)
+}
+
+/// What the server has.
+#[derive(Default)]
+struct There {
+    packed: HashMap<Place, Held>,
+    /// The keys of all builds, whatever they were packed for.
+    keys: HashSet<BuildKey>,
 }
 
 fn place(package: &Package) -> Place {
@@ -56,17 +79,16 @@ fn place(package: &Package) -> Place {
     (package.product.clone(), version, package.platform.clone())
 }
 
-async fn of_product(
-    remote: &Remote,
-    product: &ProductName,
-) -> Result<Vec<(Place, Held)>, remote::Error> {
+async fn of_product(remote: &Remote, product: &ProductName) -> Result<There, remote::Error> {
     let query = [("product", product.as_str())];
     let builds = match remote.pages::<BuildAnswer>(&paths::builds(), &query).await {
         Ok(builds) => builds,
-        Err(error) if error.is_unknown() => return Ok(Vec::new()),
+        Err(error) if error.is_unknown() => return Ok(There::default()),
         Err(error) => return Err(error),
     };
-    Ok(builds.into_iter().filter_map(|answer| packed(answer.build)).collect())
+    let keys = builds.iter().map(|answer| answer.build.key()).collect();
+    let packed = builds.into_iter().filter_map(|answer| packed(answer.build)).collect();
+    Ok(There { packed, keys })
 }
 
 /// What was packed for EUPS, by its version there.

@@ -222,8 +222,8 @@ impl Found {
         memory: Memory,
         hear: &mut dyn FnMut(&Mapped),
     ) -> Result<Report, Error> {
-        let Self { root, shelf, names, listed, order, lists, mut report, distribution } = self;
-        let held = held::held(&remote, &shelf, &order).await?;
+        let Self { root, mut shelf, names, listed, order, lists, mut report, distribution } = self;
+        let held = held::held(&remote, &mut shelf, &order).await?;
         let most = most_bytes(&remote).await;
         let way = Arc::new(Way { root, remote, memory, most, shelf, names, listed });
         let mut came: BTreeMap<usize, BuildKey> = BTreeMap::new();

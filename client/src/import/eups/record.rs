@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use larder_schema::eups::{EupsVersion, Needed, Setup, Table, requirement};
+use larder_schema::eups::{EupsVersion, Needed, Setup, Table, TableFault, requirement};
 use larder_schema::record::{Archive, BuiltAgainst, BuiltBy, DependencyKind, Extra, Variable};
 use larder_schema::{Build, BuildName, Dependency, ProductName, Requirement, Sha256, Text};
 
@@ -10,6 +10,8 @@ use super::manifests::{Listed, Names};
 use super::shelf::{Package, Shelf, product};
 use super::variables;
 
+/// The most notes of one package.
+const MAX_NOTES: usize = 200;
 /// EUPS itself: tables ask for its version, and nothing is set up.
 const EUPS: &str = "eups";
 
@@ -21,6 +23,21 @@ pub struct Known<'a> {
     pub names: &'a Names,
     /// What each package's manifest says, by its place on the shelf.
     pub listed: &'a BTreeMap<usize, Listed>,
+}
+
+impl Known<'_> {
+    /// The build that a product of a manifest is: that of its package, where the root has it.
+    fn name_of(
+        &self,
+        product: &ProductName,
+        version: &EupsVersion,
+        package: Option<usize>,
+    ) -> BuildName {
+        match package {
+            Some(index) => self.shelf.packages[index].name.clone(),
+            None => self.shelf.name_of(product, version),
+        }
+    }
 }
 
 /// A record, and what of the package is said in it in another way than EUPS has it, or not at all.
@@ -51,6 +68,10 @@ pub fn record(
     build.dependencies = dependencies;
     build.variables = variables;
     variables::without_refused(&mut build, &mut |note| notes.push(note));
+    if let Some(more @ 1..) = notes.len().checked_sub(MAX_NOTES) {
+        notes.truncate(MAX_NOTES);
+        notes.push(format!("and {more} more"));
+    }
     Recorded { build, notes }
 }
 
@@ -129,6 +150,11 @@ fn said(
             }
         }
     }
+    if table.faults.contains(&TableFault::Old) {
+        // Which of its groups are for this flavor is not read.
+        notes.push("its table is written in groups, as tables once were: no variables".to_owned());
+        return (direct, BTreeMap::new());
+    }
     let variables = variables::variables(package, &loose.actions, &mut |note| notes.push(note));
     (direct, variables)
 }
@@ -160,7 +186,7 @@ fn dependencies(
                 let below = package.and_then(|index| known.listed.get(&index));
                 let below = below.into_iter().flat_map(|listed| &listed.closure);
                 covered.extend(below.map(|need| &known.names.get(need.id).0));
-                Some(known.shelf.name_of(product, version))
+                Some(known.name_of(product, version, *package))
             }
             None => {
                 notes.push(format!("its table sets up `{product}`, which its manifest lacks"));
@@ -174,8 +200,8 @@ fn dependencies(
     let mut extra: BTreeSet<&ProductName> = closure.keys().copied().collect();
     extra.retain(|product| !direct.contains_key(*product) && !covered.contains(*product));
     for product in extra {
-        let (version, _) = closure[product];
-        let against = known.shelf.name_of(product, version);
+        let (version, package) = closure[product];
+        let against = known.name_of(product, version, package);
         dependencies.push(dependency(product, Requirement::any(), Some(against)));
     }
     dependencies
@@ -208,6 +234,10 @@ fn demanded(
     let said = requirement(expression);
     let admits = |said: &Requirement| against.is_none_or(|it| said.matches(&it.version));
     if let Some(said) = said.filter(admits) {
+        if names_one(expression) {
+            let expression = crate::import::shown(expression);
+            notes.push(format!("its table demands `{product} {expression}`: every build will do"));
+        }
         return said;
     }
     let expression = crate::import::shown(expression);
@@ -217,6 +247,15 @@ fn demanded(
     };
     notes.push(format!("its table demands `{product} {expression}`, {why}: any version will do"));
     Requirement::any()
+}
+
+/// Whether an expression admits one version by name, of which larder has builds: `== 1.4`.
+fn names_one(expression: &str) -> bool {
+    expression.split(['&', '|']).any(|part| !part.trim().is_empty() && !is_range(part))
+}
+
+fn is_range(comparator: &str) -> bool {
+    comparator.trim_start().starts_with(['<', '>'])
 }
 
 #[cfg(test)]
@@ -278,6 +317,13 @@ mod tests {
     }
 
     #[test]
+    fn a_version_by_name_is_noted() {
+        let recorded = recorded("setupRequired(base [== 1.4.2])\nsetupRequired(more)\n");
+        assert_eq!(needs(&recorded)[0], "base =1.4.2 1.4.2-b1");
+        assert!(recorded.notes[0].contains("`base == 1.4.2`"), "{:?}", recorded.notes);
+    }
+
+    #[test]
     fn what_a_table_lost_is_added_from_the_manifest_unless_another_brings_it() {
         let table = "if (type == exact) {\nsetupRequired(math -j g1+2)\n} else {\n\
                      setupRequired(math g1+2 [>= 1.0])\n}\n";
@@ -300,6 +346,21 @@ mod tests {
         assert_eq!(needs(&recorded)[0], "gone >=1.0.0 1.0.0-eups".to_owned());
         assert!(recorded.notes.iter().any(|note| note.contains("`gone`")));
         assert!(recorded.notes.iter().any(|note| note.contains("`x-y`")));
+    }
+
+    #[test]
+    fn a_table_in_groups_tells_no_variables() {
+        let recorded =
+            recorded("File = Table\nGroup:\nFlavor = Darwin\nCommon:\nenvSet(X, mac)\nEnd:\n");
+        assert_eq!(recorded.build.variables.len(), 0);
+        assert!(recorded.notes.iter().any(|it| it.contains("no variables")), "{recorded:?}");
+    }
+
+    #[test]
+    fn notes_are_told_up_to_a_bound() {
+        let recorded = recorded(&"envSet(X, $Y)\n".repeat(MAX_NOTES + 3));
+        assert_eq!(recorded.notes.len(), MAX_NOTES + 1);
+        assert_eq!(recorded.notes[MAX_NOTES], "and 3 more");
     }
 
     #[test]

@@ -149,8 +149,12 @@ impl Shelf {
         flavors.iter().find_map(of)
     }
 
-    /// The build that a version becomes, whether it is here or not.
+    /// The build that a version becomes, or is, whether it is here or not.
     pub fn name_of(&self, product: &ProductName, version: &EupsVersion) -> BuildName {
+        let here = self.by_version.get(&key(product, version.as_str()));
+        if let Some(index) = here.and_then(|all| all.first()) {
+            return self.packages[*index].name.clone();
+        }
         name_of_version(version, |other| self.by_version.contains_key(&key(product, other)))
     }
 
