@@ -221,6 +221,22 @@ async fn a_tarball_that_is_cut_on_the_way_is_fetched_anew() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_is_cut_on_the_way_is_read_anew() {
+    let registry = TestRegistry::start().await;
+    let root = three();
+    let manifest = "manifests/lz_base-1.4.2+b101@Linux64.manifest";
+    let text = std::fs::read_to_string(root.path().join(manifest)).unwrap();
+    root.write(manifest, format!("{text}# {}\n", "x".repeat(400_000)).as_bytes());
+    let server = FolderServer::start(root.path(), Manner::Lists);
+    let proxy = Proxy::start(server.origin()).await;
+    proxy.cut_coming_down(150_000, 2);
+
+    let report: Value = import(&larder(&registry), &proxy.origin(), &[]).expect(0).json();
+
+    assert_eq!((products(&report, "imported").len(), proxy.cuts()), (3, 2));
+}
+
+#[tokio::test]
 async fn only_what_tags_need_comes_in_where_tags_are_given() {
     let registry = TestRegistry::start().await;
     let mut root = three();
@@ -638,6 +654,28 @@ async fn a_dash_and_a_plus_of_one_build_are_two_builds() {
         names,
         [(json!("1.4.2+b1").to_string(), true), (json!("1.4.2-b1").to_string(), false)].into()
     );
+}
+
+#[tokio::test]
+async fn builds_are_named_as_the_server_has_them_already() {
+    let registry = TestRegistry::start().await;
+    let mut alone = EupsRoot::new();
+    alone.package("a", "1.4.2-b1", &[], "").package("c", "1.0.0+b1", &[], "");
+    import(&larder(&registry), &alone.argument(), &[]).expect(0);
+    let mut both = EupsRoot::new();
+    both.package("a", "1.4.2-b1", &[], "").package("a", "1.4.2+b1", &[], "");
+    both.package("b", "1.0.0", &[("a", "1.4.2-b1")], "setupRequired(a)\n");
+    both.package("c", "1.0.0-b1", &[], "");
+
+    let report: Value = import(&larder(&registry), &both.argument(), &[]).expect(1).json();
+
+    let b = the_build(&registry, "b").await;
+    assert_eq!(b["dependencies"][0]["built_against"]["build"], "1.4.2-b1");
+    assert_eq!((products(&report, "existing"), products(&report, "imported")), {
+        let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        (names(&["a"]), names(&["b", "c"]))
+    });
+    assert!(reason(&report, "a 1.4.2+b1").contains("differ"), "{report:#}");
 }
 
 #[tokio::test]

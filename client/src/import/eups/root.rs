@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::header::CONTENT_LENGTH;
 use reqwest::{Method, Response};
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::listing;
 use crate::durable::{DiskError, disk};
@@ -45,6 +45,15 @@ pub enum Error {
     /// The server that it lies on did not answer as it should.
     #[error("could not read `{file}` from the package root")]
     Remote {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: remote::Error,
+    },
+    /// An answer did not come to its end, however often it was asked for.
+    #[error("could not read `{file}` to its end from the package root")]
+    Cut {
         /// The file.
         file: String,
         /// Why.
@@ -93,7 +102,9 @@ impl Error {
                 matches!(source, remote::Error::Unreachable { .. } | remote::Error::Silent { .. })
             }
             Self::Temporary(_) => true,
-            Self::Disk(_)
+            // The server answers: others may come whole.
+            Self::Cut { .. }
+            | Self::Disk(_)
             | Self::Address(_)
             | Self::NoFolder { .. }
             | Self::TooLarge { .. }
@@ -140,13 +151,17 @@ impl Root {
         match &self.0 {
             Place::Folder(folder) => read_file(folder.join(file), file.to_owned(), most).await,
             Place::Address(remote) => {
-                let mut bytes = Vec::new();
-                let keep = |chunk: &[u8]| {
-                    bytes.extend_from_slice(chunk);
-                    Ok(())
-                };
-                let found = receive(remote, file, most, keep).await?;
-                Ok(found.then_some(bytes))
+                let fetched = whole(
+                    remote,
+                    file,
+                    most,
+                    || Ok(Vec::new()),
+                    |bytes, chunk| {
+                        bytes.extend_from_slice(chunk);
+                        Ok(())
+                    },
+                );
+                fetched.await
             }
         }
     }
@@ -275,20 +290,35 @@ fn length(response: &Response) -> Option<u64> {
     response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Fetches a file into a temporary one; what is cut is begun anew.
+/// Fetches a file into a temporary one.
 async fn download(remote: &Remote, file: &str, most: u64) -> Result<Option<TempPath>, Error> {
+    let begin = || {
+        let temporary = tempfile::Builder::new().prefix("larder-import-").tempfile();
+        temporary.map_err(temporary_error("make a file in", &std::env::temp_dir()))
+    };
+    let keep = |temporary: &mut NamedTempFile, chunk: &[u8]| {
+        let written = temporary.write_all(chunk);
+        written.map_err(|error| temporary_error("write", temporary.path())(error))
+    };
+    let temporary = whole(remote, file, most, begin, keep).await?;
+    Ok(temporary.map(NamedTempFile::into_temp_path))
+}
+
+/// Fetches a file to its end; what is cut is begun anew. None where there is none.
+async fn whole<T>(
+    remote: &Remote,
+    file: &str,
+    most: u64,
+    begin: impl Fn() -> Result<T, Error>,
+    keep: impl Fn(&mut T, &[u8]) -> Result<(), Error>,
+) -> Result<Option<T>, Error> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let temporary = tempfile::Builder::new().prefix("larder-import-").tempfile();
-        let mut temporary =
-            temporary.map_err(temporary_error("make a file in", &std::env::temp_dir()))?;
-        let path = temporary.path().to_owned();
-        let keep =
-            |chunk: &[u8]| temporary.write_all(chunk).map_err(temporary_error("write", &path));
-        match receive(remote, file, most, keep).await {
-            Ok(found) => return Ok(found.then(|| temporary.into_temp_path())),
-            Err(Error::Remote { source, .. })
+        let mut kept = begin()?;
+        match receive(remote, file, most, |chunk| keep(&mut kept, chunk)).await {
+            Ok(found) => return Ok(found.then_some(kept)),
+            Err(Error::Cut { source, .. })
                 if source.may_be_retried() && attempt < remote.retries().attempts =>
             {
                 remote.wait(&source, attempt, None).await;
@@ -310,22 +340,22 @@ async fn receive(
     most: u64,
     mut keep: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<bool, Error> {
-    let failed = |source| Error::Remote { file: crate::import::shown(file), source };
+    let cut = |source| Error::Cut { file: crate::import::shown(file), source };
     let address = address(remote, file);
     let answer = remote.send(|| remote.request(Method::GET, &address)).await;
     let mut response = match answer {
         Ok(response) => response,
         // Stores without a right to list say "forbidden" of what is not there.
         Err(error) if matches!(error.status(), Some(403 | 404 | 410)) => return Ok(false),
-        Err(error) => return Err(failed(error)),
+        Err(source) => return Err(Error::Remote { file: crate::import::shown(file), source }),
     };
     let too_large = || Error::TooLarge { file: crate::import::shown(file), most };
     let mut received = 0;
     loop {
         let silent = |_| remote::Error::Silent { origin: remote.origin().clone() };
         let chunk = tokio::time::timeout(IDLE, response.chunk()).await;
-        let chunk = chunk.map_err(silent).map_err(failed)?;
-        let Some(chunk) = chunk.map_err(|error| failed(remote.unreachable(error)))? else {
+        let chunk = chunk.map_err(silent).map_err(cut)?;
+        let Some(chunk) = chunk.map_err(|error| cut(remote.unreachable(error)))? else {
             return Ok(true);
         };
         received += chunk.len() as u64;
