@@ -1,6 +1,6 @@
 //! Tags of EUPS as distributions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use larder_schema::distribution::{MAX_PARAMETERS, is_parameter};
 use larder_schema::eups::{TagList, version_of_tag};
@@ -26,6 +26,8 @@ pub struct Release {
     pub environment: Option<Environment>,
     /// The builds, for each platform; that of the environment is not among them.
     pub builds: BTreeMap<Platform, BTreeSet<BuildKey>>,
+    /// What lacks on other platforms, which it is not for therefore.
+    pub lacking: Vec<String>,
 }
 
 /// A tag does not become a distribution.
@@ -77,7 +79,8 @@ impl Release {
     /// The release that a tag's list stands for; `came` tells the build of a package that is on the
     /// server.
     ///
-    /// What the list lacks of the closures of what it has is added, so that it is complete.
+    /// What the list lacks of the closures of what it has is added, so that it is complete. It is for
+    /// those platforms alone on which nothing lacks.
     pub fn of(
         list: &TagList,
         shelf: &Shelf,
@@ -86,34 +89,47 @@ impl Release {
     ) -> Result<Self, Incomplete> {
         let mut builds = BTreeMap::new();
         let mut lacking = Vec::new();
+        // What runs everywhere lacks on each platform.
+        let mut told = HashSet::new();
         let mut flavors = shelf.flavors();
         flavors.retain(|(flavor, _)| has_own(list, shelf, flavor));
         if flavors.is_empty() {
             flavors.push((GENERIC, &Platform::Any));
         }
         for (flavor, platform) in flavors {
-            let members = members(list, shelf, flavor, &mut lacking);
+            let mut here = Vec::new();
+            let members = members(list, shelf, flavor, &mut here);
             let members = closed(members, shelf, listed);
             let mut keys = BTreeSet::new();
             for index in members {
                 match came(index) {
                     Some(key) => drop(keys.insert(key)),
-                    None => lacking.push(shelf.packages[index].shown()),
+                    None => here.push(shelf.packages[index].shown()),
                 }
             }
-            builds.insert(platform.clone(), keys);
+            if here.is_empty() {
+                builds.insert(platform.clone(), keys);
+            }
+            lacking.extend(here.into_iter().filter(|it| told.insert(it.clone())));
         }
-        if !lacking.is_empty() {
+        if builds.is_empty() && !lacking.is_empty() {
             return Err(Incomplete::Packages { packages: lacking });
         }
         if builds.values().all(BTreeSet::is_empty) {
             return Err(Incomplete::Empty);
         }
         let (tag, parameters) = (list.tag.clone(), parameters(list));
-        Ok(Self { tag, parameters, environment: None, builds })
+        Ok(Self { tag, parameters, environment: None, builds, lacking })
     }
 
-    /// The version of the distribution; `others` are releases that do not move.
+    /// That something lacks on one of the platforms.
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        let packages = self.lacking.clone();
+        (!packages.is_empty()).then_some(Incomplete::Packages { packages })
+    }
+
+    /// The version of the distribution; one that moves stands at the release among `others` that has
+    /// come furthest of those with its builds.
     pub fn version(
         &self,
         others: &[(DistributionVersion, Self)],
@@ -121,7 +137,8 @@ impl Release {
         if !is_moving(&self.tag) {
             return version_of_tag(&self.tag).ok_or(Incomplete::Name);
         }
-        match others.iter().find(|(_, other)| other.builds == self.builds) {
+        let same = others.iter().filter(|(_, it)| !is_moving(&it.tag) && it.builds == self.builds);
+        match same.max_by_key(|(_, other)| (stage(&other.tag), &other.tag)) {
             Some((version, _)) => Ok(version.clone()),
             None => self.of_its_builds(),
         }
@@ -294,6 +311,32 @@ mod tests {
         assert_eq!(moving.version(&others), Ok(version));
         let own = moving.version(&[]).unwrap().to_string();
         assert!(own.starts_with("current_") && own.len() == "current_".len() + 8, "{own}");
+    }
+
+    #[test]
+    fn a_tag_that_moves_stands_at_what_has_come_furthest() {
+        let release = release("app generic 2.0.0+b2\n").unwrap();
+        let tagged = |tag: &str| Release { tag: tag.to_owned(), ..release.clone() };
+        let others = ["b103", "d_2026_11_23", "latest", "v30_0_0_rc1", "w_2026_46", "w_2026_47"];
+        let others = others.map(|tag| {
+            let release = tagged(tag);
+            (release.version(&[]).unwrap(), release)
+        });
+        let stands = |others: &[_]| tagged("current").version(others).unwrap().to_string();
+
+        assert_eq!(stands(&others), "30.0.0.rc1");
+        let weekly: Vec<_> =
+            others.iter().filter(|it| it.1.tag != "v30_0_0_rc1").cloned().collect();
+        assert_eq!(stands(&weekly), "w_2026_47");
+        assert!(stands(&others[2..3]).starts_with("current_"));
+    }
+
+    #[test]
+    fn a_release_is_for_the_platforms_on_which_nothing_lacks() {
+        let release = release("app generic 2.0.0+b2\nbase Darwin 9\n").unwrap();
+        assert_eq!(told(&release), ["linux-x86_64: app base"]);
+        let lacks = release.incomplete().unwrap().to_string();
+        assert!(lacks.contains("`base 9 (Darwin)`"), "{lacks}");
     }
 
     #[test]

@@ -133,7 +133,12 @@ impl Lists {
                 Ok((version, release))
             });
             match release {
-                Ok(release) => releases.push(release),
+                Ok((version, release)) => {
+                    if let Some(fault) = release.incomplete() {
+                        report.refuse(shown(&list.tag), &fault);
+                    }
+                    releases.push((version, release));
+                }
                 Err(fault) => report.refuse(shown(&list.tag), &fault),
             }
         }
