@@ -415,6 +415,20 @@ async fn two_flavors_in_one_list_are_two_distributions_of_one_version() {
 }
 
 #[tokio::test]
+async fn what_lacks_on_one_platform_keeps_a_tag_off_that_one_alone() {
+    let registry = TestRegistry::start().await;
+    let mut root = three();
+    root.flavor("DarwinX86").manifest(BASE.0, BASE.1, &[], "lz_base/1.4.2+b101 search");
+    root.tag("b1", &[&line(BASE)]);
+
+    let report: Value = import(&larder(&registry), &root.argument(), &[]).expect(1).json();
+
+    assert!(reason(&report, "tag b1").contains("`lz_base 1.4.2+b101 (DarwinX86)`"), "{report:#}");
+    assert_eq!(report["distributions"].as_array().unwrap().len(), 1);
+    assert_eq!(report["distributions"][0]["platform"], "linux-x86_64");
+}
+
+#[tokio::test]
 async fn a_server_that_answers_all_with_a_page_is_found_out() {
     let registry = TestRegistry::start().await;
     let root = tagged("b1");
@@ -702,6 +716,19 @@ async fn who_may_not_publish_is_told_at_once() {
 
     assert!(ran.stderr.contains("LARDER_TOKEN"), "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("error:").count(), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_ends_early_tells_what_it_found_out() {
+    let registry = TestRegistry::start().await;
+    let root = three();
+    root.write("manifests/a-1@Sparc.manifest", b"x");
+
+    let ran =
+        Larder::new(registry.origin(), None).run(["import", "eups", &root.argument()]).expect(1);
+
+    let told = ran.stderr.find("`Sparc`").unwrap_or_else(|| panic!("{}", ran.stderr));
+    assert!(told < ran.stderr.find("error:").unwrap(), "{}", ran.stderr);
 }
 
 #[tokio::test]

@@ -48,9 +48,13 @@ pub async fn run(args: EupsArgs, session: &Session) -> Result<Exit, Failure> {
     let root = eups::root(&args.root, session.progress).map_err(failure)?;
     let options =
         Options { tags: args.tags, platform: args.platform, distribution: args.distribution };
-    let found = eups::find(root, &options, session.progress).await.map_err(failure)?;
+    let mut report = Report::default();
+    let found = match eups::find(root, &options, session.progress, &mut report).await {
+        Ok(found) => found,
+        Err(error) => return ended(session, &report, error),
+    };
     if args.dry_run {
-        let report = found.dry_run();
+        found.dry_run(&mut report);
         for mapped in report.imported.iter().take(MOST_TOLD) {
             session.output.say(line(mapped))?;
         }
@@ -63,11 +67,22 @@ pub async fn run(args: EupsArgs, session: &Session) -> Result<Exit, Failure> {
             unsaid = Some(failure);
         }
     };
-    let report = found.import(session.remote()?, uploads(session), &mut hear).await;
+    let done = found.import(session.remote()?, uploads(session), &mut report, &mut hear).await;
     if let Some(failure) = unsaid {
         return Err(failure);
     }
-    told(session, &report.map_err(failure)?, "imported")
+    match done {
+        Ok(()) => told(session, &report, "imported"),
+        Err(error) => ended(session, &report, error),
+    }
+}
+
+/// Tells what was done and found out before a run ended too early.
+fn ended(session: &Session, report: &Report, error: Error) -> Result<Exit, Failure> {
+    if *report != Report::default() {
+        told(session, report, "imported")?;
+    }
+    Err(failure(error))
 }
 
 /// `afw g1a2b+3c → afw@0.0.0-e1234…`

@@ -110,12 +110,18 @@ pub struct Found {
     /// Each package that can come in, those that others need first.
     order: Vec<usize>,
     lists: Lists,
-    report: Report,
     distribution: ProductName,
 }
 
 /// Reads what a package root has; nothing is fetched but names, tag lists and manifests.
-pub async fn find(root: Root, options: &Options, progress: Progress) -> Result<Found, Error> {
+///
+/// `report` has what was found out, whatever the end.
+pub async fn find(
+    root: Root,
+    options: &Options,
+    progress: Progress,
+    report: &mut Report,
+) -> Result<Found, Error> {
     let config = root.read("config.txt", MAX_CONFIG_BYTES).await?;
     let config = config.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let config = config::read(config.as_deref())
@@ -125,11 +131,11 @@ pub async fn find(root: Root, options: &Options, progress: Progress) -> Result<F
         return Err(Error::Empty { root: root.to_string() });
     }
     let shelf = Shelf::of(&files, options.platform.as_ref());
-    let mut report = Report { elsewhere: shelf.elsewhere, ..Report::default() };
+    report.elsewhere = shelf.elsewhere;
     for (name, fault) in &shelf.refused {
         report.refuse(name, fault);
     }
-    let lists = tags::read(&root, &config, &options.tags, &mut report).await?;
+    let lists = tags::read(&root, &config, &options.tags, report).await?;
     let wanted = if options.tags.is_empty() {
         (0..shelf.packages.len()).collect()
     } else {
@@ -139,12 +145,12 @@ pub async fn find(root: Root, options: &Options, progress: Progress) -> Result<F
         progress.note(format_args!("reading {} manifests", wanted.len()));
     }
     let mut names = Names::default();
-    let listed = manifests_of(&root, &shelf, wanted, &mut names, &mut report).await?;
+    let listed = manifests_of(&root, &shelf, wanted, &mut names, report).await?;
     let mut order: Vec<usize> = listed.keys().copied().collect();
     // What a package needs has a smaller closure.
     order.sort_by_key(|index| (listed[index].closure.len(), *index));
     let distribution = options.distribution.clone();
-    Ok(Found { root, shelf, names, listed, order, lists, report, distribution })
+    Ok(Found { root, shelf, names, listed, order, lists, distribution })
 }
 
 /// Reads the manifests of these packages and of all that they list.
@@ -192,16 +198,16 @@ async fn manifests_of(
 
 impl Found {
     /// What would come in, were nothing of it on the server.
-    pub fn dry_run(mut self) -> Report {
+    pub fn dry_run(self, report: &mut Report) {
         let mapped = |index: &usize| mapped(&self.shelf.packages[*index], None);
-        self.report.imported = self.order.iter().map(mapped).collect();
+        report.imported = self.order.iter().map(mapped).collect();
         let came = |index: usize| {
             self.listed.contains_key(&index).then(|| self.shelf.packages[index].key())
         };
-        let releases = self.lists.releases(&self.shelf, &self.listed, came, &mut self.report);
+        let releases = self.lists.releases(&self.shelf, &self.listed, came, report);
         for (version, release) in releases {
             for (platform, builds) in &release.builds {
-                self.report.distributions.push(Distributed {
+                report.distributions.push(Distributed {
                     tag: release.tag.clone(),
                     name: self.distribution.clone(),
                     version: version.clone(),
@@ -211,33 +217,32 @@ impl Found {
                 });
             }
         }
-        self.report
     }
 
     /// Brings all that the server has not, then the distributions; `hear` is told of each package
-    /// that came in.
+    /// that came in, and `report` has what was done, whatever the end.
     pub async fn import(
         self,
         remote: Remote,
         memory: Memory,
+        report: &mut Report,
         hear: &mut dyn FnMut(&Mapped),
-    ) -> Result<Report, Error> {
-        let Self { root, mut shelf, names, listed, order, lists, mut report, distribution } = self;
+    ) -> Result<(), Error> {
+        let Self { root, mut shelf, names, listed, order, lists, distribution } = self;
         let held = held::held(&remote, &mut shelf, &order).await?;
         let most = most_bytes(&remote).await;
         let way = Arc::new(Way { root, remote, memory, most, shelf, names, listed });
         let mut came: BTreeMap<usize, BuildKey> = BTreeMap::new();
-        let changed = changed(&way, &held, &mut report).await?;
+        let changed = changed(&way, &held, report).await?;
         for (index, held) in held.iter().filter(|(index, _)| !changed.contains(index)) {
             came.insert(*index, held.key.clone());
             report.existing.push(mapped(&way.shelf.packages[*index], Some(&held.key)));
         }
         let open: Vec<usize> = order.into_iter().filter(|it| !held.contains_key(it)).collect();
-        bring_all(&way, open, &mut came, &mut report, hear).await?;
+        bring_all(&way, open, &mut came, report, hear).await?;
         let releases =
-            lists.releases(&way.shelf, &way.listed, |index| came.get(&index).cloned(), &mut report);
-        tags::publish(&way, &distribution, &releases, &mut report).await?;
-        Ok(report)
+            lists.releases(&way.shelf, &way.listed, |index| came.get(&index).cloned(), report);
+        tags::publish(&way, &distribution, &releases, report).await
     }
 }
 
