@@ -161,6 +161,24 @@ async fn a_metapackage_is_a_tarball_with_a_table() {
 }
 
 #[tokio::test]
+async fn a_build_that_no_distribution_has_goes_with_what_it_was_built_against() {
+    let registry = TestRegistry::start().await;
+    let against = |product: &str, build: &str| json!([{"product": product, "requirement": "*", "built_against": {"build": build}}]);
+    let bases =
+        ["0.0.0-e1", "0.0.0-e2"].map(|name| build("base", name).file("a", name.as_bytes()).pack());
+    let math = build("math", "0.0.0-e3").field("dependencies", against("base", "0.0.0-e1"));
+    let math = math.file("a", b"math").pack();
+    let app = build("app", "0.0.0-e4").field("dependencies", against("math", "0.0.0-e3"));
+    let app = app.file("a", b"app").pack();
+    registry.publish_all(&[&bases[0], &bases[1], &math, &app]).await;
+
+    let manifest = root(&registry).manifest("app", "0.0.0+e4").await;
+
+    let versions: Vec<&str> = manifest.lines.iter().map(|line| line.version.as_str()).collect();
+    assert_eq!(versions, ["0.0.0+e1", "0.0.0+e3", "0.0.0+e4"], "not the newest base");
+}
+
+#[tokio::test]
 async fn what_eups_cannot_hold_is_left_out_with_what_needs_it_and_shown_so() {
     let registry = TestRegistry::start().await;
     let utils = build("lsst-utils", "1.0.0-b1").file("a", b"a").pack();

@@ -550,6 +550,22 @@ async fn what_changed_in_the_root_goes_into_no_new_release() {
 }
 
 #[tokio::test]
+async fn a_tarball_that_leads_out_of_the_root_stops_no_other() {
+    let registry = TestRegistry::start().await;
+    let mut root = three();
+    import(&larder(&registry), &root.argument(), &[]).expect(0);
+    let path = root.path().join(root.tarball(BASE.0, BASE.1));
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    root.package("lz_new", "1.0.0", &[], "");
+
+    let report: Value = import(&larder(&registry), &root.argument(), &[]).expect(1).json();
+
+    assert!(reason(&report, "lz_base").contains("leads out"), "{report:#}");
+    assert_eq!(products(&report, "imported"), ["lz_new"]);
+}
+
+#[tokio::test]
 async fn a_package_without_a_distribution_id_has_its_tarball_where_eups_puts_it() {
     let registry = TestRegistry::start().await;
     let mut root = EupsRoot::new();

@@ -111,10 +111,10 @@ pub fn version_of(build: &Build) -> Result<EupsVersion, NotHeld> {
     };
     let Ok(packed) = folder.name().parse::<EupsVersion>() else { return Ok(spelled) };
     let is_upstream = build.upstream_version.as_ref().is_some_and(|it| it.as_str() == packed.0);
-    // The name of a build is its own, with a dash only where it came from EUPS so; another's never.
+    // What looks like the name of a build is kept where that build came from EUPS so; another's never.
     Ok(match build_name_of(&packed.0) {
         None => packed,
-        Some(name) if is_upstream && name == build.name() => packed,
+        Some(_) if is_upstream && becomes(&packed, &build.name()) => packed,
         Some(_) => spelled,
     })
 }

@@ -8,11 +8,12 @@ mod table;
 mod tarball;
 mod view;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 use larder_schema::eups::{EupsVersion, TagList};
 use larder_schema::resolution::{Preferred, Wanted};
-use larder_schema::{BuildRef, Platform, ProductName, ResolveRequest, Sha256};
+use larder_schema::{Build, BuildRef, Platform, ProductName, ResolveRequest, Sha256};
 
 use self::view::{Closure, View};
 use super::Registry;
@@ -221,25 +222,18 @@ impl Registry {
                 Closure::Listed(builds) => return self.lines(builds).await,
                 Closure::Unlisted(build, record) => (build, record),
             };
-        let prefer = record.dependencies.iter().filter_map(|needed| {
-            let against = needed.built_against.as_ref()?;
-            let (product, build) = (needed.product.clone(), against.build.clone());
-            Some(Preferred::Build(BuildRef { product, build }))
-        });
+        let (product, asked, test) = (record.product.clone(), record.name(), record.test);
+        let prefer = self.with_source(move |source| built_against(source, *record)).await?;
         let request = ResolveRequest {
-            requirements: vec![Wanted {
-                product: record.product.clone(),
-                requirement: None,
-                build: Some(record.name()),
-            }],
+            requirements: vec![Wanted { product, requirement: None, build: Some(asked) }],
             platform: root.platform.clone(),
             host: Default::default(),
             context: None,
             stage: None,
             distribution: None,
             with: Vec::new(),
-            prefer: prefer.collect(),
-            test: record.test,
+            prefer,
+            test,
             records: false,
         };
         let answer = match self.resolve(caller, request).await {
@@ -297,4 +291,33 @@ impl Registry {
         self.inner.catalog.with_root(Box::new(work)).await?;
         receiver.await.unwrap_or(Err(RootError::Catalog(catalog::Error::Stopped)))
     }
+}
+
+/// The builds that a build was built against, those that these were, and so on: each product once, the
+/// nearest first.
+fn built_against(
+    source: &dyn catalog::RootSource,
+    build: Build,
+) -> Result<Vec<Preferred>, RootError> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::from([build.product.clone()]);
+    let mut open = VecDeque::from([build]);
+    while let Some(build) = open.pop_front() {
+        for needed in build.run_dependencies() {
+            let Some(against) = &needed.built_against else { continue };
+            if !seen.insert(needed.product.clone()) {
+                continue;
+            }
+            let there = source.of_name(&needed.product, &against.build)?;
+            let fits = |held: &&Held| {
+                held.platform.fits(&build.platform) || build.platform.fits(&held.platform)
+            };
+            if let Some(held) = there.iter().find(fits) {
+                open.push_back(source.record(held.seq)?);
+            }
+            let (product, build) = (needed.product.clone(), against.build.clone());
+            found.push(Preferred::Build(BuildRef { product, build }));
+        }
+    }
+    Ok(found)
 }

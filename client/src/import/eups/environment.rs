@@ -45,6 +45,21 @@ pub enum Error {
 }
 
 impl Environment {
+    /// The environment that these bytes are, if they are one: a list of packages by their addresses, as
+    /// `conda list --explicit` writes it.
+    pub fn read(bytes: Vec<u8>) -> Option<Self> {
+        let is_entry = |line: &str| {
+            let line = line.trim();
+            line.is_empty()
+                || line.starts_with('#')
+                || line == "@EXPLICIT"
+                || ["https://", "http://", "file://"].iter().any(|scheme| line.starts_with(scheme))
+        };
+        let is_list = std::str::from_utf8(&bytes)
+            .is_ok_and(|text| text.contains("@EXPLICIT") && text.lines().all(is_entry));
+        is_list.then(|| Self::of(bytes))
+    }
+
     /// The environment that these bytes are.
     pub fn of(bytes: Vec<u8>) -> Self {
         Self { bytes }
@@ -166,5 +181,14 @@ mod tests {
         assert_ne!(key("a"), key("b"));
         let environment = Environment::of(b"a".to_vec());
         assert_eq!(environment.archive().unwrap(), environment.archive().unwrap());
+    }
+
+    #[test]
+    fn only_a_list_of_packages_is_an_environment() {
+        let good = "# made by conda\n@EXPLICIT\nhttps://conda.example.org/a.conda#0123\n\n";
+        assert!(Environment::read(good.into()).is_some());
+        for other in ["root:x:0:0::/root:/bin/sh\n", "<html></html>", "", "@EXPLICIT\nsecret\n"] {
+            assert_eq!(Environment::read(other.into()), None, "{other}");
+        }
     }
 }

@@ -278,16 +278,19 @@ async fn changed(
     report: &mut Report,
 ) -> Result<BTreeSet<usize>, Error> {
     let compared = stream::iter(held).map(|(index, held)| async move {
-        let changed = change(&way.root, &way.listed[index], held).await?;
-        Ok::<_, root::Error>(changed.map(|changed| (*index, changed)))
+        (*index, change(&way.root, &way.listed[index], held).await)
     });
     let mut compared = pin!(compared.buffered(AT_ONCE));
     let mut all = BTreeSet::new();
-    while let Some(changed) = compared.next().await {
-        if let Some((index, changed)) = changed? {
-            report.refuse(way.shelf.packages[index].shown(), &changed);
-            all.insert(index);
-        }
+    while let Some((index, change)) = compared.next().await {
+        let reason: Box<dyn std::error::Error> = match change {
+            Ok(None) => continue,
+            Ok(Some(changed)) => Box::new(changed),
+            Err(error) if error.ends_all() => return Err(error.into()),
+            Err(error) => Box::new(error),
+        };
+        report.refuse(way.shelf.packages[index].shown(), &*reason);
+        all.insert(index);
     }
     Ok(all)
 }

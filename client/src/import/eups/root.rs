@@ -83,6 +83,18 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// A link in a folder leads out of it.
+    #[error("`{file}` leads out of the package root")]
+    Outside {
+        /// The file.
+        file: String,
+    },
+    /// A server sends on to another one.
+    #[error("`{file}` is a redirect to another server, which is followed for tarballs only")]
+    Elsewhere {
+        /// The file.
+        file: String,
+    },
     /// A file on this machine.
     #[error(transparent)]
     File(#[from] FileError),
@@ -105,6 +117,8 @@ impl Error {
             // The server answers: others may come whole.
             Self::Cut { .. }
             | Self::Disk(_)
+            | Self::Outside { .. }
+            | Self::Elsewhere { .. }
             | Self::Address(_)
             | Self::NoFolder { .. }
             | Self::TooLarge { .. }
@@ -149,7 +163,7 @@ impl Root {
     /// A file of at most `most` bytes; none where there is none.
     pub async fn read(&self, file: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
         match &self.0 {
-            Place::Folder(folder) => read_file(folder.join(file), file.to_owned(), most).await,
+            Place::Folder(folder) => read_file(inside(folder, file)?, file.to_owned(), most).await,
             Place::Address(remote) => {
                 let fetched = whole(
                     remote,
@@ -196,7 +210,7 @@ impl Root {
     pub async fn size(&self, file: &str) -> Result<Option<u64>, Error> {
         match &self.0 {
             Place::Folder(folder) => {
-                let metadata = tokio::fs::metadata(folder.join(file)).await;
+                let metadata = tokio::fs::metadata(inside(folder, file)?).await;
                 Ok(metadata.ok().filter(std::fs::Metadata::is_file).map(|it| it.len()))
             }
             Place::Address(remote) => {
@@ -216,7 +230,7 @@ impl Root {
     /// A tarball of at most `most` bytes, here; none where there is none.
     pub async fn tarball(&self, file: &str, most: u64) -> Result<Option<Tarball>, Error> {
         let (path, temporary) = match &self.0 {
-            Place::Folder(folder) => (folder.join(file), None),
+            Place::Folder(folder) => (inside(folder, file)?, None),
             Place::Address(remote) => match download(remote, file, most).await? {
                 Some(path) => (path.to_path_buf(), Some(path)),
                 None => return Ok(None),
@@ -256,6 +270,17 @@ async fn read_file(path: PathBuf, file: String, most: u64) -> Result<Option<Vec<
         }
     };
     tokio::task::spawn_blocking(read).await.expect("reading a file does not panic")
+}
+
+/// Where a file of a folder is. Who may write into the folder must not choose which files of this machine
+/// are published: a link that leads out of it is not followed.
+fn inside(folder: &Path, file: &str) -> Result<PathBuf, Error> {
+    let path = folder.join(file);
+    let (Ok(found), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else {
+        return Ok(path);
+    };
+    let outside = || Error::Outside { file: crate::import::shown(file) };
+    if found.starts_with(folder) { Ok(found) } else { Err(outside()) }
 }
 
 async fn names_in(folder: PathBuf, ending: String) -> Result<Vec<String>, Error> {
@@ -349,6 +374,11 @@ async fn receive(
         Err(error) if matches!(error.status(), Some(403 | 404 | 410)) => return Ok(false),
         Err(source) => return Err(Error::Remote { file: crate::import::shown(file), source }),
     };
+    // What only one server's neighbours may read must not come out through a root that leads there.
+    let asked = reqwest::Url::parse(&address).map(|url| url.origin());
+    if !file.ends_with(".tar.gz") && asked != Ok(response.url().origin()) {
+        return Err(Error::Elsewhere { file: crate::import::shown(file) });
+    }
     let too_large = || Error::TooLarge { file: crate::import::shown(file), most };
     let mut received = 0;
     loop {
@@ -405,6 +435,24 @@ mod tests {
         ] {
             assert!(!is_plain(path), "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_out_of_a_folder_is_not_followed() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(other.path().join("secret"), "s").unwrap();
+        std::fs::write(folder.path().join("good"), "g").unwrap();
+        let link = |target: &Path, name: &str| {
+            std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
+        };
+        link(&other.path().join("secret"), "x");
+        link(Path::new("good"), "y");
+        let root = Root::at(&folder.path().to_string_lossy(), Progress::Quiet).unwrap();
+
+        assert!(matches!(root.read("x", 9).await, Err(Error::Outside { .. })));
+        assert!(matches!(root.tarball("x", 9).await, Err(Error::Outside { .. })));
+        assert!(matches!(root.size("x").await, Err(Error::Outside { .. })));
+        assert_eq!(root.read("y", 9).await.unwrap().as_deref(), Some(&b"g"[..]));
     }
 
     #[tokio::test]

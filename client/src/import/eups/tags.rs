@@ -95,9 +95,8 @@ async fn list(
         return Err(Fault::OfAnother { tag: crate::import::shown(&list.tag) });
     }
     let environment = root.read(&format!("env/{tag}.env"), MAX_ENVIRONMENT_BYTES).await?;
-    // A server that has a page for everything has none of these.
-    let environment = environment.filter(|bytes| !bytes.trim_ascii_start().starts_with(b"<"));
-    Ok((list, environment.map(Environment::of)))
+    // Whatever else a root has in this place is not published.
+    Ok((list, environment.and_then(Environment::read)))
 }
 
 impl Lists {
