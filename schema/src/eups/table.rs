@@ -98,7 +98,7 @@ pub struct Setup<'a> {
 pub struct Chosen<'a> {
     /// In order.
     pub actions: Vec<&'a Action>,
-    /// Taken for false.
+    /// Taken for false; the first hundred.
     pub unknown: Vec<&'a str>,
 }
 
@@ -155,6 +155,7 @@ impl Table {
     pub fn read(text: &str) -> Self {
         let mut table = Self::default();
         let mut depth = 0_usize;
+        let mut has_groups = false;
         for (index, line) in text.lines().enumerate() {
             if index >= MAX_LINES {
                 table.faults.push(TableFault::TooLong);
@@ -177,7 +178,7 @@ impl Table {
                     }
                     table.parts.push(part);
                 }
-                None if is_old(line) => table.fault_once(TableFault::Old),
+                None if is_old(line) => has_groups = true,
                 None => {
                     let line = crate::shown(line);
                     table.faults.push(TableFault::Line { number, line });
@@ -187,13 +188,11 @@ impl Table {
         if depth > 0 {
             table.faults.push(TableFault::Unclosed);
         }
-        table
-    }
-
-    fn fault_once(&mut self, fault: TableFault) {
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
+        if has_groups {
+            // First, since it tells why the others are there.
+            table.faults.insert(0, TableFault::Old);
         }
+        table
     }
 
     /// The actions for one setup.
@@ -294,10 +293,13 @@ fn is_old(line: &str) -> bool {
     is_setting || ["group:", "common:", "end:"].contains(&lower.as_str())
 }
 
+/// How many conditions that cannot be judged are told.
+const MOST_UNKNOWN: usize = 100;
+
 /// Whether a condition holds; one that cannot be judged does not.
 fn judge<'a>(text: &'a str, setup: Setup<'_>, unknown: &mut Vec<&'a str>) -> bool {
     let verdict = verdict(text, setup);
-    if verdict.is_none() && !unknown.contains(&text) {
+    if verdict.is_none() && unknown.len() < MOST_UNKNOWN && !unknown.contains(&text) {
         unknown.push(text);
     }
     verdict.unwrap_or(false)
