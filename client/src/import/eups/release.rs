@@ -188,7 +188,7 @@ fn members(
     flavor: &str,
     lacking: &mut Vec<String>,
 ) -> BTreeMap<ProductName, usize> {
-    let mut members = BTreeMap::new();
+    let (mut members, mut own) = (BTreeMap::new(), HashSet::new());
     for line in &list.lines {
         if line.flavor != GENERIC && line.flavor != flavor {
             continue;
@@ -196,8 +196,11 @@ fn members(
         match shelf.find(&line.product, &line.version, &[flavor, GENERIC]) {
             Some(index) => {
                 let product = shelf.packages[index].product.clone();
-                // A line of its own goes before one for whichever flavor.
-                if line.flavor != GENERIC || !members.contains_key(&product) {
+                // A line of its own goes before one for whichever flavor; of two alike EUPS takes the last.
+                if line.flavor != GENERIC {
+                    own.insert(product.clone());
+                    members.insert(product, index);
+                } else if !own.contains(&product) {
                     members.insert(product, index);
                 }
             }
@@ -238,6 +241,7 @@ mod tests {
             "base-1.0.0+b1@Linux64",
             "base-1.0.0+b1@Darwin",
             "data-1.0.0+b1@generic",
+            "data-1.1.0+b2@generic",
         ];
         let shelf = Shelf::of(&names.map(|name| format!("{name}.manifest")), None);
         let mut listed = BTreeMap::new();
@@ -290,6 +294,19 @@ mod tests {
         assert_eq!(told(&release), ["linux-x86_64: app base data"]);
         let any = self::release("data generic 1.0.0+b1\n").unwrap();
         assert_eq!(told(&any), ["any: data"]);
+    }
+
+    #[test]
+    fn of_two_lines_for_one_product_the_last_counts() {
+        for (lines, last) in [
+            ("data generic 1.0.0+b1\ndata generic 1.1.0+b2\n", "1.1.0-b2"),
+            ("data generic 1.1.0+b2\ndata generic 1.0.0+b1\n", "1.0.0-b1"),
+        ] {
+            let release = release(lines).unwrap();
+            let keys: Vec<&BuildKey> = release.builds.values().flatten().collect();
+            assert_eq!(keys.len(), 1);
+            assert_eq!(keys[0].build.to_string(), last);
+        }
     }
 
     #[test]
