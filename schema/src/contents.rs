@@ -64,6 +64,9 @@ pub enum PathFault {
     /// A backslash, which other systems take for a separator.
     #[error("has a backslash in it")]
     Backslash,
+    /// A colon, where paths stand in a list such as `PATH`.
+    #[error("has a colon in it, which makes two paths of it in a list such as PATH")]
+    Colon,
     /// It is not UTF-8.
     #[error("is not UTF-8")]
     NotUtf8,

@@ -12,7 +12,7 @@ pub use fault::{MAX_RECORD_ITEMS, RecordFault};
 use crate::build::{BuildId, BuildKey, BuildName};
 use crate::canonical::{self, CanonicalError};
 use crate::checksum::{Blake3, Digest, Sha256, TreeChecksum};
-use crate::contents::EntryPath;
+use crate::contents::{EntryPath, ParsePathError, PathFault};
 use crate::needs::Need;
 use crate::platform::Platform;
 use crate::product::ProductName;
@@ -412,9 +412,13 @@ impl<'de> Deserialize<'de> for Variable {
 pub struct TreePath(Option<EntryPath>);
 
 impl std::str::FromStr for TreePath {
-    type Err = crate::contents::ParsePathError;
+    type Err = ParsePathError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains(':') {
+            let fault = PathFault::Colon;
+            return Err(ParsePathError { path: crate::shown(text), fault });
+        }
         if text == "." { Ok(Self(None)) } else { Ok(Self(Some(text.parse()?))) }
     }
 }
@@ -501,6 +505,35 @@ where
 }
 
 impl Build {
+    /// A build of which nothing else is told.
+    pub fn bare(key: BuildKey, archive: Option<Archive>) -> Self {
+        let BuildKey { product, build: BuildName { version, build }, platform } = key;
+        Self {
+            product,
+            version,
+            build,
+            platform,
+            archive,
+            role: Role::default(),
+            license: unknown_license(),
+            summary: None,
+            upstream_version: None,
+            source: None,
+            dependencies: Vec::new(),
+            built_in: None,
+            needs: BTreeMap::new(),
+            abi: Abi::default(),
+            variables: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            test: false,
+            built_by: None,
+            tree: None,
+            product_dir: None,
+            published: None,
+            extra: Extra::new(),
+        }
+    }
+
     /// The build's name, `17.0.1-b8466`.
     pub fn name(&self) -> BuildName {
         BuildName { version: self.version, build: self.build.clone() }
@@ -666,9 +699,11 @@ mod tests {
 
     #[test]
     fn paths_in_variables_stay_inside() {
-        let mut value = afw();
-        value["variables"]["PATH"] = json!(["../bin"]);
-        assert!(serde_json::from_value::<Build>(value).is_err());
+        for path in ["../bin", "bin:/tmp/other"] {
+            let mut value = afw();
+            value["variables"]["PATH"] = json!([path]);
+            assert!(serde_json::from_value::<Build>(value).is_err(), "{path}");
+        }
     }
 
     #[test]

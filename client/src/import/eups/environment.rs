@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use larder_schema::api::{BuildAnswer, paths};
 use larder_schema::eups::name_of_version;
 use larder_schema::record::{Archive, BuiltBy, Extra};
-use larder_schema::{Build, BuildKey, BuildName, Platform, ProductName, Sha256, Text};
+use larder_schema::{Build, BuildKey, Platform, ProductName, Sha256, Text};
 
 use crate::durable::{DiskError, disk};
 use crate::progress::Progress;
@@ -127,7 +127,6 @@ impl Environment {
 
 fn record(key: &BuildKey, sha256: Sha256) -> Build {
     let text = |text: &str| text.parse::<Text>().expect("it is printable");
-    let BuildName { version, build } = key.build.clone();
     let name = format!("{PRODUCT}-{}-{}.tar", key.build, key.platform);
     let archive = Archive {
         sha256,
@@ -144,28 +143,9 @@ fn record(key: &BuildKey, sha256: Sha256) -> Build {
         extra: Extra::new(),
     };
     Build {
-        product: key.product.clone(),
-        version,
-        build,
-        platform: key.platform.clone(),
-        archive: Some(archive),
-        role: Default::default(),
-        license: text("LicenseRef-unknown"),
         summary: Some(text("the conda environment of a release")),
-        upstream_version: None,
-        source: None,
-        dependencies: Vec::new(),
-        built_in: None,
-        needs: BTreeMap::new(),
-        abi: Default::default(),
-        variables: BTreeMap::new(),
-        scripts: BTreeMap::new(),
-        test: false,
         built_by: Some(built_by),
-        tree: None,
-        product_dir: None,
-        published: None,
-        extra: Extra::new(),
+        ..Build::bare(key.clone(), Some(archive))
     }
 }
 

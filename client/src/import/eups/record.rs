@@ -93,28 +93,9 @@ fn bare(package: &Package, archive: Option<Sha256>) -> Build {
         extra: Extra::new(),
     };
     Build {
-        product: package.product.clone(),
-        version: package.name.version,
-        build: package.name.build.clone(),
-        platform: package.platform.clone(),
-        archive,
-        role: Default::default(),
-        license: text("LicenseRef-unknown"),
-        summary: None,
         upstream_version: Some(text(package.version.as_str())),
-        source: None,
-        dependencies: Vec::new(),
-        built_in: None,
-        needs: BTreeMap::new(),
-        abi: Default::default(),
-        variables: BTreeMap::new(),
-        scripts: BTreeMap::new(),
-        test: false,
         built_by: Some(built_by),
-        tree: None,
-        product_dir: None,
-        published: None,
-        extra: Extra::new(),
+        ..Build::bare(package.key(), archive)
     }
 }
 
